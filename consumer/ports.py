@@ -1,0 +1,96 @@
+"""What the flows need from the world. Adapters implement these; only the composition root constructs adapters.
+
+Nothing here knows Kafka, HTTP or a file. Every method says whether it blocks and what it raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from consumer.domain.jobs import Job, Revocation, ScheduleCall, ScheduleReply
+from consumer.domain.subject import AmplitudeId, Day, Millis, OrgId, ProjectId, Secret
+
+Gate = Callable[[], None]
+"""Called by a client with the connection in hand, right before the first byte of a request is written.
+
+It records the send stamp, and raises `LeaseLost` when the call must not leave any more. A client lets that pass."""
+
+
+class Region(StrEnum):
+    """Amplitude's data residency; keys exist in one region only."""
+
+    US = "us"
+    EU = "eu"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """API key and secret key of one project (or, for copies, of an org)."""
+
+    api_key: Secret
+    secret_key: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where and as whom one project is called. `base_url` overrides the region's host (tests, proxies)."""
+
+    project: ProjectId
+    org: OrgId
+    region: Region
+    keys: KeyPair
+    base_url: str | None = None
+
+
+class Clock(Protocol):
+    """Two clocks: the calendar (may run fast in a rehearsal) and the pacing clock (always real)."""
+
+    def now(self) -> Millis:
+        """Calendar time. Deadlines, job days and hold periods are read from it."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never jumps. Pacing, lingers and leases are measured on it."""
+        ...
+
+
+class Privacy(Protocol):
+    """Amplitude's User Privacy API for one key pair at a time. One call each, no retries, no pacing.
+
+    Every method is a coroutine, raises `CallFailed` with a `Fault`, and lets the gate's `LeaseLost` pass.
+    """
+
+    async def schedule(self, access: Access, call: ScheduleCall, gate: Gate) -> ScheduleReply:
+        """POST: put the ids into the project's next deletion job. Unknown ids are skipped, never fatal."""
+        ...
+
+    async def jobs(self, access: Access, start: Day, end: Day, gate: Gate) -> list[Job]:
+        """GET: every job scheduled from `start` to `end`, both inclusive, at most six months apart."""
+        ...
+
+    async def revoke(self, access: Access, amplitude_id: AmplitudeId, day: Day, gate: Gate) -> Revocation:
+        """DELETE: take one Amplitude ID out of one job that is still in staging."""
+        ...
+
+
+class CredentialVerdict(StrEnum):
+    """What one key pair turned out to be, from one call that changes nothing."""
+
+    VALID = "valid"
+    BUSY = "valid, but throttled right now"
+    WRONG_REGION = "valid in the other region"
+    REFUSED = "refused"
+    WRONG_URL = "wrong base URL"
+    UNKNOWN = "could not be determined"
+
+
+class Credentials(Protocol):
+    """"Test your integration": reads only."""
+
+    async def verify(self, access: Access) -> CredentialVerdict:
+        """One GET on the deletion list (today), repeated on the other region's host when refused. Never raises
+        `CallFailed`; anything that is not an answer is `UNKNOWN`."""
+        ...
