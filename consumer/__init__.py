@@ -1,0 +1,1 @@
+"""Amplitude DSR: privacy requests against Amplitude that finish by themselves, with proof."""

@@ -88,7 +88,7 @@ class CredentialVerdict(StrEnum):
 
 
 class Credentials(Protocol):
-    """"Test your integration": reads only."""
+    """ "Test your integration": reads only."""
 
     async def verify(self, access: Access) -> CredentialVerdict:
         """One GET on the deletion list (today), repeated on the other region's host when refused. Never raises

@@ -1,0 +1,1 @@
+"""The thin side: one adapter per port."""

@@ -1,0 +1,1 @@
+"""Stand-ins that ship: the pocket Amplitude and the embedded broker."""

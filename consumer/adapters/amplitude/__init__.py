@@ -1,0 +1,1 @@
+"""Amplitude over aiohttp."""

@@ -1,0 +1,1 @@
+"""Kafka: one thread that owns the consumer and the transactional producer."""
