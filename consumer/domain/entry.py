@@ -1,0 +1,155 @@
+"""What the ledger remembers about one request in one project: plain frozen values, no behaviour beyond reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NewType
+
+from consumer.domain.command import IdentityKind, RequestType
+from consumer.domain.deadline import Regulation
+from consumer.domain.errors import Reason
+from consumer.domain.jobs import JobStatus
+from consumer.domain.lifecycle import ENDS, UNDISPATCHED, Stage, may_follow, overall
+from consumer.domain.subject import AmplitudeId, BatchId, CommandId, Day, Millis, OrgId, ProjectId, RequestId, Subject
+
+LedgerKey = NewType("LedgerKey", str)
+
+
+def ledger_key(request: RequestId, project: ProjectId) -> LedgerKey:
+    """The ledger's key of one request in one project."""
+    return LedgerKey(f"{request}/{project}")
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """One place where (an Amplitude ID of) an identity is scheduled.
+
+    `amplitude_id` is None when only a batch marker in Amplitude's list proves the scheduling; `batch` then names it.
+    `missing` counts polls in a row in which it was absent.
+    """
+
+    day: Day
+    amplitude_id: AmplitudeId | None
+    batch: BatchId | None = None
+    status: JobStatus = JobStatus.STAGING
+    scrubbed_on: Day | None = None
+    missing: int = 0
+    revoked: bool = False
+
+    @property
+    def unreachable(self) -> bool:
+        """Amplitude said that the data cannot be reached any more."""
+        return self.scrubbed_on is not None or self.status is JobStatus.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityState:
+    """One identity and what became of it. `value` is None once forgotten.
+
+    `batch` is set while the answer to a POST is not known; `alone` after a reply that did not mention it;
+    `marker_seen` after a lost answer whose batch marker was found in Amplitude's list.
+    """
+
+    position: int
+    kind: IdentityKind
+    value: Subject | None
+    stage: Stage
+    reason: Reason | None = None
+    batch: BatchId | None = None
+    alone: bool = False
+    marker_seen: bool = False
+    jobs: tuple[JobRef, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will happen to it in this run."""
+        return self.stage in ENDS
+
+    def moved(self, stage: Stage, reason: Reason | None = None) -> IdentityState:
+        """The identity in another stage, if the life-cycle table allows the step; otherwise unchanged."""
+        if self.stage == stage or not may_follow(self.stage, stage):
+            return self
+        return replace(self, stage=stage, reason=reason)
+
+    @property
+    def never_sent(self) -> bool:
+        """No call that names it can have reached Amplitude."""
+        return self.stage in UNDISPATCHED or (
+            self.stage is Stage.DISPATCHING and self.batch is None and not self.alone and not self.marker_seen
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEntry:
+    """One request in one project. `stage` and `reason` are what was last said; `reached` is what is true now."""
+
+    request_id: RequestId
+    project: ProjectId
+    org: OrgId
+    request_type: RequestType
+    regulation: Regulation | None
+    requested_by: str | None
+    commands: tuple[CommandId, ...]
+    body_digest: bytes
+    submitted: Millis
+    accepted: Millis
+    deadline: Millis
+    identities: tuple[IdentityState, ...]
+    run: int = 1
+    stage_sequence: int = 0
+    notice_sequence: int = 0
+    stage: Stage | None = None
+    reason: Reason | None = None
+    held: Reason | None = None
+    release: Millis | None = None
+    approved: bool = False
+    attempt: int = 0
+    dispatched: Millis | None = None
+    cancel_command: CommandId | None = None
+    frozen_since: Day | None = None
+    batches: tuple[BatchId, ...] = ()
+    at_risk_said: bool = False
+    breached_said: bool = False
+    erased: Millis | None = None
+    closed: Millis | None = None
+
+    @property
+    def key(self) -> LedgerKey:
+        """Where it stands in the ledger."""
+        return ledger_key(self.request_id, self.project)
+
+    @property
+    def reached(self) -> Stage:
+        """The stage of the least advanced identity."""
+        return overall(identity.stage for identity in self.identities)
+
+    @property
+    def ended(self) -> bool:
+        """Every identity has ended."""
+        return all(identity.ended for identity in self.identities)
+
+    def waits(self, now: Millis, released: Millis | None = None) -> bool:
+        """Whether a hold keeps it from being dispatched at `now`.
+
+        `released` is the instant up to which the project's accepted requests were approved as a whole.
+        """
+        if self.held is None or self.approved or (released is not None and self.accepted <= released):
+            return False
+        return self.release is None or now < self.release
+
+    def ready(self, now: Millis, released: Millis | None = None) -> tuple[IdentityState, ...]:
+        """The identities that may be put into a POST now.
+
+        While a cancel is being carried out these are only the ones that may already stand in a job unseen: they are
+        asked for once more to learn what to revoke.
+        """
+        if self.waits(now, released):
+            return ()
+        return tuple(
+            i
+            for i in self.identities
+            if i.stage in _TO_SEND and i.batch is None and not (self.cancel_command and i.never_sent)
+        )
+
+
+_TO_SEND = UNDISPATCHED | {Stage.DISPATCHING}

@@ -1,0 +1,127 @@
+"""One turn of the service: everything that one transaction will write, decided before it begins.
+
+Reads see the turn's own writes, so a submit and its cancel may stand in one batch. Nothing reaches the ledger in
+memory before the transaction is committed (`keep`); a turn whose transaction is aborted is simply dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NewType, Protocol
+
+from consumer.domain.entry import LedgerKey, RequestEntry
+from consumer.domain.erasure import forget
+from consumer.domain.errors import Reason
+from consumer.domain.project import ProjectState
+from consumer.domain.statement import Outcome, notices, speak
+from consumer.domain.subject import CommandId, Millis, ProjectId
+
+Partition = NewType("Partition", int)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it was read. Prints without key, value and headers: they may hold anything."""
+
+    partition: Partition
+    offset: int
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    headers: tuple[tuple[str, bytes | None], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that nobody can answer, with the reason."""
+
+    record: Record
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Reroute:
+    """A record that belongs to another partition, to be produced there unchanged."""
+
+    record: Record
+    partition: Partition
+
+
+class Memory(Protocol):
+    """One partition's ledger in memory."""
+
+    def get(self, key: LedgerKey) -> RequestEntry | None:
+        """The request as last kept."""
+        ...
+
+    def put(self, entry: RequestEntry) -> None:
+        """Keep it."""
+        ...
+
+    def project(self, project: ProjectId) -> ProjectState:
+        """The project as last kept, or a fresh one."""
+        ...
+
+    def put_project(self, state: ProjectState) -> None:
+        """Keep it."""
+        ...
+
+
+class Turn:
+    """Collects what one transaction writes. `memory` holds the partitions that this member owns and has restored."""
+
+    def __init__(self, memory: Mapping[Partition, Memory], now: Millis) -> None:
+        self.now = now
+        self.entries: dict[tuple[Partition, LedgerKey], RequestEntry] = {}
+        self.projects: dict[tuple[Partition, ProjectId], ProjectState] = {}
+        self.outcomes: list[Outcome] = []
+        self.dead: list[DeadLetter] = []
+        self.rerouted: list[Reroute] = []
+        self._memory = memory
+
+    def get(self, partition: Partition, key: LedgerKey) -> RequestEntry | None:
+        """The request as this turn leaves it, or as the ledger has it."""
+        return self.entries.get((partition, key)) or self._memory[partition].get(key)
+
+    def project(self, partition: Partition, project: ProjectId) -> ProjectState:
+        """The project as this turn leaves it, or as the ledger has it."""
+        return self.projects.get((partition, project)) or self._memory[partition].project(project)
+
+    def put_project(self, partition: Partition, state: ProjectState) -> None:
+        """Write the project's state."""
+        self.projects[partition, state.project] = state
+
+    def settle(
+        self, partition: Partition, before: RequestEntry | None, after: RequestEntry, command: CommandId | None = None
+    ) -> None:
+        """Write the request, with whatever has to be said about the way from `before` to `after`.
+
+        A request that has ended is forgotten in the same write.
+        """
+        if after == before:
+            return
+        state = self.project(partition, after.project)
+        after, outcome = speak(before, after, command, self.now, state.estimate_ms)
+        after, said = notices(after, self.now, state.estimate_ms)
+        self.outcomes += [outcome] if outcome else []
+        self.outcomes += said
+        if after.erased is not None and (before is None or before.erased is None):
+            self.put_project(partition, state.observed(after.erased - after.accepted))
+        closing = after.ended and after.closed is None
+        self.entries[partition, after.key] = forget(after, self.now) if closing else after
+
+    def keep(self) -> None:
+        """Take it all over into memory. Only after the transaction is committed."""
+        for (partition, _), entry in self.entries.items():
+            self._memory[partition].put(entry)
+        for (partition, _), state in self.projects.items():
+            self._memory[partition].put_project(state)
+
+    def bury(self, record: Record, reason: Reason) -> None:
+        """Dead-letter the record."""
+        self.dead.append(DeadLetter(record, reason))
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to write but offsets."""
+        return not (self.entries or self.projects or self.outcomes or self.dead or self.rerouted)
