@@ -58,6 +58,10 @@ class Memory(Protocol):
         """Keep it."""
         ...
 
+    def remove(self, key: LedgerKey) -> None:
+        """Forget it."""
+        ...
+
     def project(self, project: ProjectId) -> ProjectState:
         """The project as last kept, or a fresh one."""
         ...
@@ -72,7 +76,7 @@ class Turn:
 
     def __init__(self, memory: Mapping[Partition, Memory], now: Millis) -> None:
         self.now = now
-        self.entries: dict[tuple[Partition, LedgerKey], RequestEntry] = {}
+        self.entries: dict[tuple[Partition, LedgerKey], RequestEntry | None] = {}
         self.projects: dict[tuple[Partition, ProjectId], ProjectState] = {}
         self.outcomes: list[Outcome] = []
         self.dead: list[DeadLetter] = []
@@ -81,7 +85,13 @@ class Turn:
 
     def get(self, partition: Partition, key: LedgerKey) -> RequestEntry | None:
         """The request as this turn leaves it, or as the ledger has it."""
-        return self.entries.get((partition, key)) or self._memory[partition].get(key)
+        if (partition, key) in self.entries:
+            return self.entries[partition, key]
+        return self._memory[partition].get(key)
+
+    def remove(self, partition: Partition, key: LedgerKey) -> None:
+        """Forget that there ever was such a request: a tombstone."""
+        self.entries[partition, key] = None
 
     def project(self, partition: Partition, project: ProjectId) -> ProjectState:
         """The project as this turn leaves it, or as the ledger has it."""
@@ -112,8 +122,11 @@ class Turn:
 
     def keep(self) -> None:
         """Take it all over into memory. Only after the transaction is committed."""
-        for (partition, _), entry in self.entries.items():
-            self._memory[partition].put(entry)
+        for (partition, key), entry in self.entries.items():
+            if entry is None:
+                self._memory[partition].remove(key)
+            else:
+                self._memory[partition].put(entry)
         for (partition, _), state in self.projects.items():
             self._memory[partition].put_project(state)
 

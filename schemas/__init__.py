@@ -1,7 +1,8 @@
-"""The wire contracts: one folder per subject, one file per version, and the ids they have without a registry.
+"""The record schemas, by subject and version, and the ids under which they travel when there is no registry.
 
-A subject is named by Confluent's TopicNameStrategy, `<topic>-value`, after the topics' default names. A version is
-never edited once released: the next one is a new file, and CI checks that both sides can still read each other.
+A version is a file `<subject>/<version>.avsc` and never changes once released. Its id is a function of its content, so
+two programs that ship the same file agree on the id without a server. `index.json` lists the ids for other languages;
+`python -m schemas` writes it. This package knows JSON only: no Avro library, no Kafka.
 """
 
 from __future__ import annotations
@@ -9,51 +10,67 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cache
-from importlib import resources
+from importlib.resources import files
 from typing import Any
-
-Schema = dict[str, Any]
 
 COMMANDS = "dsr.commands-value"
 OUTCOMES = "dsr.outcomes-value"
 LEDGER = "dsr.ledger-value"
-SUBJECTS = (COMMANDS, OUTCOMES, LEDGER)
+
+COMPATIBILITY = {COMMANDS: "BACKWARD_TRANSITIVE", OUTCOMES: "FULL_TRANSITIVE", LEDGER: "FULL_TRANSITIVE"}
+"""What a new version must keep, in a registry's words. The outcomes' and ledger's readers may be older than the writer
+(rolling upgrade, rollback); the commands' reader is this service and is upgraded first."""
+
+Schema = dict[str, Any]
 
 
-def versions(subject: str) -> list[int]:
-    """Versions of a subject, oldest first. `KeyError` for a subject that is not ours."""
-    if subject not in SUBJECTS:
+@cache
+def subjects() -> tuple[str, ...]:
+    """Every subject, sorted. Reads the package's directory once."""
+    return tuple(sorted(entry.name for entry in files(__name__).iterdir() if entry.name.endswith("-value")))
+
+
+@cache
+def versions(subject: str) -> tuple[int, ...]:
+    """The subject's versions, oldest first. `KeyError` for a subject that does not exist."""
+    if subject not in subjects():
         raise KeyError(subject)
-    folder = resources.files(__name__) / subject
-    return sorted(int(entry.name.removesuffix(".avsc")) for entry in folder.iterdir() if entry.name.endswith(".avsc"))
+    names = (entry.name for entry in files(__name__).joinpath(subject).iterdir())
+    return tuple(sorted(int(name.removesuffix(".avsc")) for name in names if name.endswith(".avsc")))
+
+
+def load(subject: str, version: int | None = None) -> Schema:
+    """One version (by default the newest) as decoded JSON; the caller owns the copy. `KeyError` if there is none."""
+    wanted = versions(subject)[-1] if version is None else version
+    if wanted not in versions(subject):
+        raise KeyError((subject, wanted))
+    schema: Schema = json.loads(_text(subject, wanted))
+    return schema
 
 
 @cache
 def _text(subject: str, version: int) -> str:
-    return (resources.files(__name__) / subject / f"{version}.avsc").read_text(encoding="utf-8")
+    return files(__name__).joinpath(subject, f"{version}.avsc").read_text(encoding="utf-8")
 
 
-def load(subject: str, version: int | None = None) -> Schema:
-    """A fresh copy of one schema as plain JSON values; the newest version when none is named."""
-    schema: Schema = json.loads(_text(subject, versions(subject)[-1] if version is None else version))
-    return schema
+def sha256(schema: Schema) -> str:
+    """Hex digest of the key-sorted compact JSON. Unlike Avro's canonical form it sees defaults and logical types."""
+    text = json.dumps(schema, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def schema_id(schema: Schema) -> int:
-    """The id a schema has without a registry: 31 bits of SHA-256 over its key-sorted JSON, never 0.
-
-    Unlike Avro's parsing canonical form this sees defaults and logical types, so milliseconds cannot pass for
-    microseconds.
-    """
-    text = json.dumps(schema, sort_keys=True, separators=(",", ":"))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") & 0x7FFFFFFF or 1
+    """The wire id without a registry: the digest's first 31 bits (ids are signed 32-bit integers), never 0."""
+    return int(sha256(schema)[:8], 16) >> 1 or 1
 
 
-@cache
-def index() -> dict[int, tuple[str, int]]:
-    """Id -> (subject, version) of every schema here. `ValueError` if two share an id (CI would have failed first)."""
-    rows = [(schema_id(load(s, v)), (s, v)) for s in SUBJECTS for v in versions(s)]
-    found = dict(rows)
-    if len(found) != len(rows):
-        raise ValueError("two schemas have the same id")
-    return found
+def index() -> dict[str, dict[str, str | int]]:
+    """What `index.json` must contain: `{id: {subject, version, sha256}}`. `ValueError` when two schemas share an id."""
+    rows: dict[str, dict[str, str | int]] = {}
+    for subject in subjects():
+        for version in versions(subject):
+            schema = load(subject, version)
+            row: dict[str, str | int] = {"subject": subject, "version": version, "sha256": sha256(schema)}
+            if rows.setdefault(str(schema_id(schema)), row) is not row:
+                raise ValueError(f"{subject} version {version} has the id of another schema")
+    return rows

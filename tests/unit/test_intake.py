@@ -36,6 +36,9 @@ class DictMemory:
     def put(self, entry):
         self.entries[entry.key] = entry
 
+    def remove(self, key):
+        del self.entries[key]
+
     def project(self, project):
         return self.projects.get(project) or ProjectState(project)
 

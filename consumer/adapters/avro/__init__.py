@@ -1,0 +1,1 @@
+"""Records to bytes and back: framing, schema resolution, and where schemas come from."""

@@ -1,0 +1,89 @@
+"""Who decides what a turn writes: records by the intake, timers by the ledger; and who tells the lanes afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from consumer.domain.entry import RequestEntry
+from consumer.domain.statement import notices
+from consumer.ledger import Shard
+from consumer.requests import Intake
+from consumer.turn import Partition, Record, Turn
+
+TIMERS_A_TURN = 500
+
+
+class Followers(Protocol):
+    """Whoever works on open requests. Called in the Kafka thread; must only hand over."""
+
+    def opened(self, partition: Partition, epoch: int) -> None:
+        """A partition is ours."""
+        ...
+
+    def closed(self, partition: Partition) -> None:
+        """A partition is no longer ours: nothing may be sent for it any more."""
+        ...
+
+    def changed(self, partition: Partition, entries: list[RequestEntry]) -> None:
+        """These requests are durable in this form."""
+        ...
+
+
+class RequestDesk:
+    """Decides turns of the requests stage. Lives in the Kafka thread."""
+
+    def __init__(self, intake: Intake, followers: Followers, most_undispatched: int = 200_000) -> None:
+        self._intake, self._followers, self._most = intake, followers, most_undispatched
+        self._active: dict[Partition, set[str]] = {}
+
+    def take(self, turn: Turn, record: Record) -> None:
+        """A record that was read."""
+        self._intake.take(turn, record)
+
+    def tick(self, turn: Turn, shards: Mapping[Partition, Shard]) -> None:
+        """Say the deadline notices that are due, and end the memory of requests whose dedupe window is over.
+
+        A request that this turn has already written is left for the next one.
+        """
+        for partition, shard in shards.items():
+            for entry in shard.due(turn.now, TIMERS_A_TURN):
+                if (partition, entry.key) in turn.entries:
+                    continue
+                if entry.closed is not None:
+                    turn.remove(partition, entry.key)
+                else:
+                    after, said = notices(entry, turn.now, turn.project(partition, entry.project).estimate_ms)
+                    turn.entries[partition, entry.key] = after
+                    turn.outcomes += said
+
+    def opened(self, partition: Partition, epoch: int, shard: Shard) -> None:
+        """A partition is owned and restored: its open requests go to the lanes."""
+        self._active[partition] = set()
+        self._followers.opened(partition, epoch)
+        self._tell(partition, list(shard.active()))
+
+    def closed(self, partition: Partition) -> None:
+        """A partition is no longer ours."""
+        self._active.pop(partition, None)
+        self._followers.closed(partition)
+
+    def kept(self, turn: Turn) -> None:
+        """A turn is committed and taken over."""
+        changed: dict[Partition, list[RequestEntry]] = {}
+        for (partition, _), entry in turn.entries.items():
+            if entry is not None:
+                changed.setdefault(partition, []).append(entry)
+        for partition, entries in changed.items():
+            self._tell(partition, entries)
+
+    def _tell(self, partition: Partition, entries: list[RequestEntry]) -> None:
+        active = self._active[partition]
+        for entry in entries:
+            (active.discard if entry.dispatched is not None or entry.ended else active.add)(entry.key)
+        self._followers.changed(partition, entries)
+
+    @property
+    def full(self) -> bool:
+        """Whether as many undispatched requests are open as this member may hold."""
+        return sum(map(len, self._active.values())) >= self._most
