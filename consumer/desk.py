@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from consumer.domain.entry import RequestEntry
+from consumer.domain.project import ProjectState
 from consumer.domain.statement import notices
+from consumer.domain.subject import ProjectId
 from consumer.ledger import Shard
 from consumer.requests import Intake
 from consumer.turn import Partition, Record, Turn
@@ -17,8 +19,8 @@ TIMERS_A_TURN = 500
 class Followers(Protocol):
     """Whoever works on open requests. Called in the Kafka thread; must only hand over."""
 
-    def opened(self, partition: Partition, epoch: int) -> None:
-        """A partition is ours."""
+    def opened(self, partition: Partition, epoch: int, states: list[ProjectState], watched: list[ProjectId]) -> None:
+        """A partition is ours, with these projects; `watched` have open jobs."""
         ...
 
     def closed(self, partition: Partition) -> None:
@@ -27,6 +29,10 @@ class Followers(Protocol):
 
     def changed(self, partition: Partition, entries: list[RequestEntry]) -> None:
         """These requests are durable in this form."""
+        ...
+
+    def project_changed(self, partition: Partition, states: list[ProjectState]) -> None:
+        """These projects are durable in this form."""
         ...
 
 
@@ -60,7 +66,7 @@ class RequestDesk:
     def opened(self, partition: Partition, epoch: int, shard: Shard) -> None:
         """A partition is owned and restored: its open requests go to the lanes."""
         self._active[partition] = set()
-        self._followers.opened(partition, epoch)
+        self._followers.opened(partition, epoch, shard.projects(), [project for project, _, _ in shard.watched()])
         self._tell(partition, list(shard.active()))
 
     def closed(self, partition: Partition) -> None:
@@ -70,6 +76,8 @@ class RequestDesk:
 
     def kept(self, turn: Turn) -> None:
         """A turn is committed and taken over."""
+        for (partition, _), state in turn.projects.items():
+            self._followers.project_changed(partition, [state])
         changed: dict[Partition, list[RequestEntry]] = {}
         for (partition, _), entry in turn.entries.items():
             if entry is not None:

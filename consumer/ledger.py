@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from consumer.domain.entry import LedgerKey, RequestEntry
-from consumer.domain.lifecycle import Stage
 from consumer.domain.project import ProjectState
 from consumer.domain.statement import next_notice
 from consumer.domain.subject import AmplitudeId, Day, Millis, ProjectId
@@ -29,7 +28,6 @@ CREATE INDEX job_entry ON job (entry);
 """
 
 _RESTING, _ACTIVE, _CLOSED = 0, 1, 2
-_TO_DO = frozenset({Stage.ACCEPTED, Stage.HELD, Stage.DISPATCHING, Stage.CANCELLING})
 
 
 def _digest(key: LedgerKey) -> bytes:
@@ -39,7 +37,7 @@ def _digest(key: LedgerKey) -> bytes:
 def _state(entry: RequestEntry) -> int:
     if entry.ended:
         return _CLOSED
-    return _ACTIVE if any(identity.stage in _TO_DO for identity in entry.identities) else _RESTING
+    return _ACTIVE if entry.wants_lane else _RESTING
 
 
 class Shard:
@@ -88,6 +86,10 @@ class Shard:
     def project(self, project: ProjectId) -> ProjectState:
         """The project as last put, or a fresh one."""
         return self._projects.get(project) or ProjectState(project)
+
+    def projects(self) -> list[ProjectState]:
+        """Every project with a state of its own."""
+        return list(self._projects.values())
 
     def put_project(self, state: ProjectState) -> None:
         """Remember the project's state."""

@@ -6,7 +6,7 @@ memory before the transaction is committed (`keep`); a turn whose transaction is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NewType, Protocol
 
@@ -15,7 +15,7 @@ from consumer.domain.erasure import forget
 from consumer.domain.errors import Reason
 from consumer.domain.project import ProjectState
 from consumer.domain.statement import Outcome, notices, speak
-from consumer.domain.subject import CommandId, Millis, ProjectId
+from consumer.domain.subject import AmplitudeId, CommandId, Day, Millis, ProjectId
 
 Partition = NewType("Partition", int)
 
@@ -70,6 +70,14 @@ class Memory(Protocol):
         """Keep it."""
         ...
 
+    def scheduled(self, project: ProjectId, after: int, limit: int) -> tuple[list[RequestEntry], int]:
+        """Requests of the project with open jobs, from the cursor on, and the next cursor (0: no more)."""
+        ...
+
+    def sharing(self, project: ProjectId, amplitude_id: AmplitudeId, day: Day, but: LedgerKey) -> bool:
+        """Whether another open request holds the same place in the same job."""
+        ...
+
 
 class Turn:
     """Collects what one transaction writes. `memory` holds the partitions that this member owns and has restored."""
@@ -88,6 +96,17 @@ class Turn:
         if (partition, key) in self.entries:
             return self.entries[partition, key]
         return self._memory[partition].get(key)
+
+    def scheduled(
+        self, partition: Partition, project: ProjectId, after: int, limit: int
+    ) -> tuple[list[RequestEntry], int]:
+        """As the memory's, as this turn leaves each of them."""
+        found, cursor = self._memory[partition].scheduled(project, after, limit)
+        return [self.entries.get((partition, entry.key)) or entry for entry in found], cursor
+
+    def sharing(self, partition: Partition, entry: RequestEntry, amplitude_id: AmplitudeId, day: Day) -> bool:
+        """Whether another open request than this one holds the place."""
+        return self._memory[partition].sharing(entry.project, amplitude_id, day, entry.key)
 
     def remove(self, partition: Partition, key: LedgerKey) -> None:
         """Forget that there ever was such a request: a tombstone."""
@@ -138,3 +157,18 @@ class Turn:
     def empty(self) -> bool:
         """Nothing to write but offsets."""
         return not (self.entries or self.projects or self.outcomes or self.dead or self.rerouted)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Something to write about a partition, decided when the turn is made, on the entries as they then are.
+
+    `epoch` names the assignment under which it was proposed: a live member may have lost the partition since, and its
+    transactions would still be valid (membership is not ownership), so stale proposals are dropped here. `done` is
+    called in the Kafka thread: True once committed, False when dropped.
+    """
+
+    partition: Partition
+    epoch: int
+    decide: Callable[[Turn], None]
+    done: Callable[[bool], None]

@@ -9,6 +9,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -17,6 +18,9 @@ from tests.kafka.local_kafka import LocalKafka, Unavailable
 
 ON_KAFKA = {"kafka_broker", "kafka_bootstrap", "topics", "dedicated_kafka"}
 TopicFactory = Callable[..., str]
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no counterexample
+hypothesis.settings.load_profile("untimed")
 
 origins = pytest.StashKey[dict[str, int]]()
 

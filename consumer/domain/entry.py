@@ -128,6 +128,11 @@ class RequestEntry:
         """Every identity has ended."""
         return all(identity.ended for identity in self.identities)
 
+    @property
+    def wants_lane(self) -> bool:
+        """A lane has something to do about it; otherwise it waits for Amplitude, or has ended."""
+        return any(identity.stage in _FOR_LANES for identity in self.identities)
+
     def waits(self, now: Millis, released: Millis | None = None) -> bool:
         """Whether a hold keeps it from being dispatched at `now`.
 
@@ -153,3 +158,4 @@ class RequestEntry:
 
 
 _TO_SEND = UNDISPATCHED | {Stage.DISPATCHING}
+_FOR_LANES = _TO_SEND | {Stage.CANCELLING}

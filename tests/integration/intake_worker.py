@@ -34,8 +34,11 @@ class RealClock:
 class Nobody:
     """Followers that follow nothing."""
 
-    def opened(self, partition, epoch):
-        print("opened", partition, flush=True)
+    def opened(self, partition, epoch, states, watched):
+        pass
+
+    def project_changed(self, partition, states):
+        pass
 
     def closed(self, partition):
         pass

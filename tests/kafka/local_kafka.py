@@ -1,7 +1,7 @@
 """A real, single-node Apache Kafka as a child process: jars by Maven, KRaft, loopback only, data kept over restarts.
 
 Needs `java` (17 or newer) and, the first time, `mvn`. Start takes about 3 s after 1.5 s of formatting, a restart after
-`kill9` about 4 s (see server.properties.in). Only processes started here are ever signalled, by their process id;
+`kill9` about 5 s (see server.properties.in). Only processes started here are ever signalled, by their process id;
 should the tests themselves be killed, a watchdog ends the broker.
 """
 

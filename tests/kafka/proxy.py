@@ -15,7 +15,7 @@ from typing import Self
 class Mode(StrEnum):
     """What happens to bytes and connections."""
 
-    PASS = "pass"  # noqa: S105  not a password
+    PASS = "pass"
     STALL = "stall"  # bytes are kept, not lost, as in a network that hangs
     REFUSE = "refuse"  # new connections are reset
 
@@ -91,7 +91,7 @@ class FaultProxy:
         while chunk := await reader.read(65_536):
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)
-            while self.mode is Mode.STALL:
+            while self.mode is Mode.STALL:  # noqa: ASYNC110  the switch is set from other threads
                 await asyncio.sleep(0.01)
             writer.write(chunk)
             await writer.drain()

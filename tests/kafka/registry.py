@@ -1,6 +1,6 @@
 """A Confluent-compatible schema registry in memory, for tests: register, look up, by id, compatibility, and faults.
 
-Compatibility is judged by Apache `avro`, BACKWARD_TRANSITIVE, as a fresh registry with that default would. Every request
+Compatibility is judged by Apache `avro`, BACKWARD_TRANSITIVE, as in a registry with that default. Every request
 is recorded in `seen`; `fault`, when set, answers instead.
 """
 

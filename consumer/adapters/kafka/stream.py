@@ -11,7 +11,6 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -21,26 +20,11 @@ from consumer.adapters.kafka.transaction import Aborted, Topics, Transactor
 from consumer.domain.errors import Fatal, Reason
 from consumer.ledger import Shard
 from consumer.ports import Clock
-from consumer.turn import Partition, Record, Turn
+from consumer.turn import Partition, Proposal, Record, Turn
 
 POLL_S = 0.02
 TURN_RECORDS = 1_000
 TURN_PROPOSALS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """Something to write about a partition, decided when the turn is made, on the entries as they then are.
-
-    `epoch` names the assignment under which it was proposed: a live member may have lost the partition since, and its
-    transactions would still be valid (membership is not ownership), so stale proposals are dropped here. `done` is
-    called in the Kafka thread: True once committed, False when dropped.
-    """
-
-    partition: Partition
-    epoch: int
-    decide: Callable[[Turn], None]
-    done: Callable[[bool], None]
 
 
 class Desk(Protocol):

@@ -1,0 +1,204 @@
+"""The topics the service needs, as a table; making them, and finding out what is wrong with those that exist.
+
+Nothing here changes a topic that exists: partition counts are fixed for life, and the rest is the operators' to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # imported there, not listed for type checkers
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from consumer.domain.errors import Fatal, Reason
+
+DAY_MS = 86_400_000
+COMMAND_BYTES = 1_048_588
+"""Kafka's own default of `max.message.bytes`."""
+DEAD_LETTER_ROOM_BYTES = 65_536
+"""What the error headers may add to a command that is dead-lettered."""
+LEDGER_BYTES = 4 * COMMAND_BYTES
+"""An entry repeats the command's identities and adds each one's stage, batch and jobs."""
+TIMEOUT_S = 15.0
+
+
+class Role(StrEnum):
+    """What a topic is for; the value is its default name."""
+
+    COMMANDS = "dsr.commands"
+    OUTCOMES = "dsr.outcomes"
+    DEAD_LETTERS = "dsr.commands.dlq"
+    LEDGER = "dsr.ledger"
+
+
+class Cleanup(StrEnum):
+    """`cleanup.policy`."""
+
+    DELETE = "delete"
+    COMPACT = "compact"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic as it should be. `retention_ms` is None for a compacted topic; `settings` are only used to make it."""
+
+    role: Role
+    name: str
+    partitions: int
+    cleanup: Cleanup
+    retention_ms: int | None = None
+    max_message_bytes: int = COMMAND_BYTES
+    settings: tuple[tuple[str, str], ...] = ()
+
+    def config(self) -> dict[str, str]:
+        """The topic's settings in Kafka's words."""
+        own = {"cleanup.policy": self.cleanup.value, "max.message.bytes": str(self.max_message_bytes)}
+        if self.retention_ms is not None:
+            own["retention.ms"] = str(self.retention_ms)
+        return own | dict(self.settings)
+
+
+class Flaw(StrEnum):
+    """What `check` can find."""
+
+    MISSING = "topic_missing"
+    PARTITIONS_DIFFER = "partitions_differ"
+    CLEANUP_POLICY = "cleanup_policy"
+    MESSAGE_LIMIT = "message_limit"
+    RETENTION_TOO_SHORT = "retention_too_short"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with one topic. `wanted` and `found` are for people."""
+
+    topic: str
+    flaw: Flaw
+    wanted: str = ""
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Topic:
+    partitions: int
+    config: Mapping[str, str]
+
+
+# Ledger: personal data must not outlive its tombstone for long, so compaction may lag a week at most; a tombstone stays
+# readable for a day, far longer than a restore takes.
+_COMPACTION = (
+    ("max.compaction.lag.ms", str(7 * DAY_MS)),
+    ("min.cleanable.dirty.ratio", "0.1"),
+    ("segment.ms", str(DAY_MS)),
+    ("delete.retention.ms", str(DAY_MS)),
+)
+
+
+def table(partitions: int, names: Mapping[Role, str] | None = None) -> tuple[TopicSpec, ...]:
+    """The design's topics. `partitions` of commands and ledger is fixed for life; `names` replaces default names."""
+    named = {role: role.value for role in Role} | dict(names or {})
+    dead_letter_bytes = COMMAND_BYTES + DEAD_LETTER_ROOM_BYTES
+    return (
+        TopicSpec(Role.COMMANDS, named[Role.COMMANDS], partitions, Cleanup.DELETE, 14 * DAY_MS),
+        TopicSpec(Role.OUTCOMES, named[Role.OUTCOMES], partitions, Cleanup.DELETE, 90 * DAY_MS),
+        TopicSpec(
+            Role.DEAD_LETTERS, named[Role.DEAD_LETTERS], partitions, Cleanup.DELETE, 14 * DAY_MS, dead_letter_bytes
+        ),
+        TopicSpec(
+            Role.LEDGER, named[Role.LEDGER], partitions, Cleanup.COMPACT, None, LEDGER_BYTES, settings=_COMPACTION
+        ),
+    )
+
+
+def create(conf: Mapping[str, Any], specs: Iterable[TopicSpec], replication: int = -1) -> tuple[str, ...]:
+    """Make the topics that do not exist yet; returns their names. Those that exist are left as they are.
+
+    `replication` -1 is the cluster's default. Blocks up to `TIMEOUT_S` for each topic.
+    `Fatal(BROKER_UNREACHABLE)` when the cluster does not answer or refuses.
+    """
+    wanted = [NewTopic(spec.name, spec.partitions, replication, config=spec.config()) for spec in specs]
+    if not wanted:
+        return ()
+    client = AdminClient(dict(conf))  # must stay referenced until the last result: its end cancels the futures
+    made = []
+    for name, future in client.create_topics(wanted, request_timeout=TIMEOUT_S).items():
+        try:
+            future.result(TIMEOUT_S)
+            made.append(name)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise _refused("the topics were not made", error) from None
+        except TimeoutError:
+            raise Fatal(Reason.BROKER_UNREACHABLE, "no answer in time") from None
+    return tuple(made)
+
+
+def check(conf: Mapping[str, Any], specs: Iterable[TopicSpec]) -> tuple[Finding, ...]:
+    """What is wrong with the topics, in the order of `specs`; empty when all is well. Changes nothing.
+
+    A limit or retention larger than asked for is no flaw. Blocks up to twice `TIMEOUT_S`.
+    `Fatal(BROKER_UNREACHABLE)` when the cluster does not answer or refuses.
+    """
+    specs = tuple(specs)
+    found = _look(conf, [spec.name for spec in specs])
+    by_role = {spec.role: found[spec.name] for spec in specs if spec.name in found}
+    return tuple(finding for spec in specs for finding in _judge(spec, found.get(spec.name), by_role))
+
+
+def _judge(spec: TopicSpec, topic: _Topic | None, by_role: Mapping[Role, _Topic]) -> Iterable[Finding]:
+    if topic is None:
+        yield Finding(spec.name, Flaw.MISSING)
+        return
+    commands = by_role.get(Role.COMMANDS)
+    if spec.role is Role.LEDGER and commands is not None and topic.partitions != commands.partitions:
+        yield Finding(spec.name, Flaw.PARTITIONS_DIFFER, str(commands.partitions), str(topic.partitions))
+    policy = topic.config.get("cleanup.policy", "")
+    if policy != spec.cleanup:
+        yield Finding(spec.name, Flaw.CLEANUP_POLICY, spec.cleanup.value, policy)
+    limit, floor = _limit(topic), _least_limit(spec, commands)
+    if limit < floor:
+        yield Finding(spec.name, Flaw.MESSAGE_LIMIT, str(floor), str(limit))
+    retention_ms = int(topic.config.get("retention.ms", "-1"))
+    if spec.retention_ms is not None and 0 <= retention_ms < spec.retention_ms:
+        yield Finding(spec.name, Flaw.RETENTION_TOO_SHORT, str(spec.retention_ms), str(retention_ms))
+
+
+def _least_limit(spec: TopicSpec, commands: _Topic | None) -> int:
+    """Dead letters must hold whatever the commands' topic takes, also when its limit was raised or lowered."""
+    if spec.role is Role.DEAD_LETTERS and commands is not None:
+        return _limit(commands) + DEAD_LETTER_ROOM_BYTES
+    return spec.max_message_bytes
+
+
+def _limit(topic: _Topic) -> int:
+    return int(topic.config.get("max.message.bytes", str(COMMAND_BYTES)))
+
+
+def _look(conf: Mapping[str, Any], names: list[str]) -> dict[str, _Topic]:
+    client = AdminClient(dict(conf))
+    try:
+        listed = client.list_topics(timeout=TIMEOUT_S).topics
+        there = {name: len(listed[name].partitions) for name in names if name in listed and not listed[name].error}
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
+        answers = client.describe_configs(resources, request_timeout=TIMEOUT_S) if resources else {}
+        configs = {resource.name: future.result(TIMEOUT_S) for resource, future in answers.items()}
+    except KafkaException as error:
+        raise _refused("the topics could not be looked at", error) from None
+    except TimeoutError:
+        raise Fatal(Reason.BROKER_UNREACHABLE, "no answer in time") from None
+    return {
+        name: _Topic(there[name], {entry.name: entry.value for entry in config.values() if entry.value is not None})
+        for name, config in configs.items()
+    }
+
+
+def _refused(what: str, error: KafkaException) -> Fatal:
+    return Fatal(Reason.BROKER_UNREACHABLE, f"{what}: {error.args[0].name()}")  # Kafka's code, never its message

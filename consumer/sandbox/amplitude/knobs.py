@@ -1,0 +1,22 @@
+"""Everything that can be turned on the stand-in before it starts. The defaults are what was recorded or documented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """`refuse_status` is 403 (live) or 401 (documented). `strict_bool_strings` refuses JSON booleans, as one
+    integrator reports. `reply_whole_job` lists a job's earlier ids in the reply to a POST too (not documented)."""
+
+    lead_days: int = 12
+    gate_s: float = 0.95
+    most_in_flight: int = 8
+    most_ids: int = 100
+    retry_after: str | None = None
+    refuse_status: int = 403
+    strict_bool_strings: bool = False
+    reply_whole_job: bool = False
+    ghost_prefix: str = "ghost-"
+    several_prefix: str = "several-"

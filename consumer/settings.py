@@ -1,0 +1,156 @@
+"""One frozen `Settings`: a TOML file, overridden by environment variables; keys may stand in files of their own.
+
+Every error is listed, with the name of the setting and never with its value. Secrets print as `***`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from consumer.domain.command import ProjectRule
+from consumer.domain.errors import Fatal, Reason
+from consumer.domain.subject import OrgId, ProjectId, Secret
+from consumer.ports import Access, KeyPair, Region
+
+FILE_VARIABLE = "DSR_SETTINGS"
+DEFAULT_FILE = "dsr.toml"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class KafkaSettings(_Part):
+    """How to reach Kafka. `extra` goes to librdkafka as it is (TLS, SASL)."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    group_id: str = "amplitude-dsr"
+    replica: str = Field(default_factory=socket.gethostname, description="Stable name of this member: its producer id.")
+    session_timeout_ms: int = Field(default=45_000, ge=6_000)
+    partitions: int = Field(default=6, ge=1, description="Of commands and ledger alike; fixed for life.")
+    commands: str = "dsr.commands"
+    outcomes: str = "dsr.outcomes"
+    dead_letters: str = "dsr.commands.dlq"
+    ledger: str = "dsr.ledger"
+    extra: dict[str, str] = {}
+
+
+class ProjectSettings(_Part):
+    """One Amplitude project. A key is given as such (better: by environment) or as the path of a file that holds it."""
+
+    org: str | None = None
+    region: Region = Region.US
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+    secret_key: SecretStr | None = None
+    secret_key_file: Path | None = None
+    base_url: str | None = None
+    email_is_user_id: bool = False
+    daily_cap: int = Field(default=10_000, ge=0)
+    hold_hours: float = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_source_each(self) -> ProjectSettings:
+        for name in ("api_key", "secret_key"):
+            if (getattr(self, name) is None) == (getattr(self, f"{name}_file") is None):
+                raise ValueError(f"give {name} or {name}_file, and not both")
+        return self
+
+    def keys(self) -> KeyPair | None:
+        """The key pair as it is now: files are read again, so a rotation needs no restart. None if one is missing."""
+        api_key, secret_key = (
+            _current(getattr(self, n), getattr(self, f"{n}_file")) for n in ("api_key", "secret_key")
+        )
+        return KeyPair(Secret(api_key), Secret(secret_key)) if api_key and secret_key else None
+
+
+def _current(given: SecretStr | None, file: Path | None) -> str:
+    if given is not None:
+        return given.get_secret_value()
+    try:
+        return file.read_text(encoding="utf-8").strip() if file else ""
+    except OSError:
+        return ""
+
+
+class Settings(BaseSettings):
+    """Everything the service is told."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="DSR_", env_nested_delimiter="__", hide_input_in_errors=True
+    )
+    _file: ClassVar[Path | None] = None
+
+    kafka: KafkaSettings = KafkaSettings()
+    projects: dict[str, ProjectSettings] = {}
+    requester: str = Field(
+        default="amplitude-dsr", max_length=64, description="Stands before the batch id in Amplitude."
+    )
+    linger_s: float = Field(default=60, ge=0)
+    poll_minutes: float = Field(default=15, gt=0)
+    dedupe_days: int = Field(default=60, ge=1)
+    most_undispatched: int = Field(default=200_000, ge=1)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls._file)
+
+    def rules(self) -> dict[ProjectId, ProjectRule]:
+        """What the domain needs to know of each project. A project without an org is its own."""
+        return {
+            ProjectId(name): ProjectRule(
+                ProjectId(name),
+                OrgId(project.org or name),
+                project.email_is_user_id,
+                project.daily_cap,
+                int(project.hold_hours * 3_600_000),
+            )
+            for name, project in self.projects.items()
+        }
+
+    def access(self, project: ProjectId) -> Access | None:
+        """Where and as whom the project is called now; None without the project or one of its keys."""
+        found = self.projects.get(project)
+        keys = found.keys() if found else None
+        if found is None or keys is None:
+            return None
+        return Access(project, OrgId(found.org or project), found.region, keys, found.base_url)
+
+
+def load(file: Path | None = None, **given: Any) -> Settings:
+    """The settings from `file`, else from `$DSR_SETTINGS`, else from `dsr.toml` if there is one.
+
+    Raises `Fatal(INVALID_SETTINGS)` whose detail lists every error, a line each.
+    """
+    named = file or (Path(os.environ[FILE_VARIABLE]) if FILE_VARIABLE in os.environ else None)
+    if named is not None and not named.is_file():
+        raise Fatal(Reason.INVALID_SETTINGS, "the settings file does not exist")
+    bound = type("Settings", (Settings,), {"_file": named or Path(DEFAULT_FILE), "__doc__": Settings.__doc__})
+    try:
+        loaded: Settings = bound(**given)
+    except ValidationError as invalid:
+        raise Fatal(Reason.INVALID_SETTINGS, _listed(invalid)) from None
+    except ValueError:
+        raise Fatal(Reason.INVALID_SETTINGS, "the settings file is not valid TOML") from None
+    return loaded
+
+
+def _listed(invalid: ValidationError) -> str:
+    errors = invalid.errors(include_url=False, include_input=False, include_context=False)
+    lines = [f"{'.'.join(map(str, error['loc'])) or 'settings'}: {error['msg']}" for error in errors]
+    return "\n  ".join(["", *lines])
