@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check lint types clean
+.PHONY: help install demo test check lint types bench clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 install: $(STAMP)  ## make .venv and install the project into it
+
+demo: $(STAMP)  ## watch the whole system work on made-up people (no Kafka, no Amplitude)
+	$(BIN)/dsr demo
 
 test: $(STAMP)  ## the whole test suite
 	$(BIN)/pytest
@@ -28,6 +31,9 @@ types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy
 
 check: lint types test  ## exactly what CI runs
+
+bench: $(STAMP)  ## what is measured so far: the codec against bare fastavro
+	$(BIN)/python -m tests.benchmarks.codec_rate
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
