@@ -69,7 +69,8 @@ class ReplyReader:
             self._begun = bool(chunk)
             if chunk.startswith(b"<"):
                 raise WebPage
-        _silently(self._parser.send, chunk)
+        if chunk:  # an empty chunk would tell the parser that the text is over
+            _silently(self._parser.send, chunk)
 
     def finish(self) -> Reply:
         """The reply, after the last chunk. Raises `Unreadable` when the body ended too early."""
