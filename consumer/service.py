@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from confluent_kafka import KafkaException
+
 import schemas
 from consumer.adapters.amplitude.client import AmplitudeClient
 from consumer.adapters.avro.codec import Codec
@@ -86,10 +88,10 @@ class RequestsStage:
         stopping.cancel()
         if lanes.failed.done():
             await lanes.failed
-        if isinstance(stream.failure, Fatal):
-            raise stream.failure
-        if stream.failure is not None:
+        if isinstance(stream.failure, KafkaException):
             raise Fatal(Reason.BROKER_UNREACHABLE)
+        if stream.failure is not None:
+            raise stream.failure
 
     def _stream(self, lanes: Lanes) -> Stream:
         kafka, codec = self._settings.kafka, self._codec

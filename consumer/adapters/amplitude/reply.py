@@ -60,7 +60,7 @@ class ReplyReader:
         self._parser = ijson.basic_parse_coro(target)
 
     def feed(self, chunk: bytes) -> None:
-        """Read on. Blocks for the time to parse the chunk: about 2 ms for 64 KiB."""
+        """Read on. Blocks while the chunk is parsed: a few milliseconds for 64 KiB."""
         self._left_bytes -= len(chunk)
         if self._left_bytes < 0:
             raise TooLarge

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from consumer.adapters.kafka.restore import Restore
 from consumer.adapters.kafka.transaction import Aborted, Topics, Transactor
@@ -101,7 +101,7 @@ class Stream(threading.Thread):
             self._open()
             while not self._stopping.is_set():
                 self._turn(self._read())
-        except (Fatal, KafkaException) as error:
+        except Exception as error:  # noqa: BLE001 (handed to whoever started the thread, who raises it)
             self.failure = error
         finally:
             self._leave()
