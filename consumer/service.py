@@ -16,6 +16,7 @@ import schemas
 from consumer.adapters.amplitude.client import AmplitudeClient
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
+from consumer.adapters.kafka.admin import LEDGER_BYTES
 from consumer.adapters.kafka.stream import Stream
 from consumer.adapters.kafka.transaction import Encoders, Topics, Transactor
 from consumer.adapters.wire import entry_in, entry_out, outcome_out, project_in, project_out
@@ -154,5 +155,6 @@ def producer_config(settings: Settings) -> dict[str, Any]:
         "transactional.id": f"{settings.kafka.group_id}-{settings.kafka.replica}",
         "transaction.timeout.ms": 15_000,
         "partitioner": "murmur2_random",
+        "message.max.bytes": LEDGER_BYTES,
         "linger.ms": 1,
     }

@@ -24,7 +24,7 @@ class JobStatus(StrEnum):
 class JobMember:
     """One Amplitude ID in a job. `requester` is the text sent with the POST that put it there."""
 
-    amplitude_id: AmplitudeId
+    amplitude_id: AmplitudeId = field(repr=False)
     requester: str
     user_id: Subject | None = None
 

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 import schemas
 from consumer.domain.routing import partition_of
-from tests.fakes.commands import fields
+from tests.fakes.commands import fields, identity
 from tests.integration import intake_worker
 
 PARTITIONS = 6
@@ -172,3 +172,15 @@ def test_poison_is_dead_lettered_with_its_bytes_and_delays_nobody(rehearsal):
         good + b"x": b"trailing_bytes",
     } == {value: headers["dsr.reason"] for value, headers in dead.items()}
     assert not any(b"jane" in value for headers in dead.values() for value in headers.values())
+
+
+def test_the_largest_command_that_fits_its_topic_also_fits_the_ledger(rehearsal):
+    """A thousand long user ids in one command: the ledger's record is larger than the command was."""
+    people = [identity(f"{n:04}" + "x" * 900) for n in range(1_000)]
+    _, value = encoded(subject_identities=people)
+    assert len(value) < 1_000_000
+    rehearsal.send([value])
+    rehearsal.start("a")
+    (outcome,) = rehearsal.wait_for(1)
+    assert outcome["stage"] == "accepted"
+    assert len(outcome["results"]) == 1_000

@@ -117,6 +117,8 @@ def test_unknown_fields_of_any_shape_are_skipped() -> None:
         b"[[]]",
         b'{"error": {"http_code": 500}}',
         b'{"code": 403, "message": "Forbidden", "status": "Forbidden"}',
+        b'"Internal error"',
+        b'{"message": "try again later"}',
         b'{"requestId": "c0ffee00", "status": "staging"}',
         b'[{"amplitude_ids": [{"amplitude_id": 1}], "status": "staging"}]',
         b'[{"day": "2026-06-28"}]',

@@ -19,6 +19,7 @@ from consumer.domain.jobs import Job, JobMember, JobStatus
 from consumer.domain.subject import AmplitudeId, Day, Subject
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+NOTHING_SCHEDULED = "nothing scheduled"
 BESIDE_A_MESSAGE = frozenset({"message", "app", "invalid_ids", "jobs"})
 """Keys of an object that may stand where a job is expected. Anything else without a `day` is no reply of this API."""
 
@@ -108,29 +109,28 @@ class _Found:
         self._texts: dict[str, str] = {}  # thousands of members share one requester: keep one copy
 
     def root(self) -> Reading:
-        event, _ = yield
+        event, value = yield
         if event == "start_array":
             self.is_list = True
             yield from self._elements()
         elif event == "start_map":
             yield from self._job()
             self.is_list = bool(self.jobs)
-        elif event != "string":
-            raise Unreadable
+        else:
+            _nothing_scheduled(event, value)
         while True:
             yield
 
     def _elements(self) -> Reading:
         while True:
-            event, _ = yield
+            event, value = yield
             if event == "end_array":
                 return
             if event == "start_map":
                 yield from self._job()
-            elif event == "string":
-                self.is_list = False
             else:
-                raise Unreadable
+                _nothing_scheduled(event, value)
+                self.is_list = False
 
     def _job(self) -> Reading:
         fields: dict[str, Any] = {}
@@ -153,6 +153,8 @@ class _Found:
         if "day" in fields:
             self.jobs.append(_job(fields, members))
         elif fields.keys() <= BESIDE_A_MESSAGE:
+            if "message" in fields:
+                _nothing_scheduled("string", fields["message"])
             self.is_list = self.is_list and "message" not in fields
         else:
             raise Unreadable
@@ -197,6 +199,13 @@ def _skip() -> Reading:
     while depth:
         event, _ = yield
         depth += (event in {"start_array", "start_map"}) - (event in {"end_array", "end_map"})
+
+
+def _nothing_scheduled(event: str, text: object) -> None:
+    """Only the recorded wording means that nobody was found. Any other text under a 200 may be an error in disguise,
+    and taking it for an answer would report a person as erased who is not."""
+    if event != "string" or not str(text).strip().lower().startswith(NOTHING_SCHEDULED):
+        raise Unreadable
 
 
 def _job(fields: dict[str, Any], members: list[JobMember]) -> Job:

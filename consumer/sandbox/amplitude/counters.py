@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class PostSeen:
-    """One POST: what it carried and whether it was applied. Its status is 0 when it got no answer."""
+    """One well-formed POST: what it carried and whether it was applied, whatever its answer was."""
 
     at_s: float
     requester: str | None
