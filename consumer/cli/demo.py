@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -60,13 +59,12 @@ class Script:
 
     def __init__(self, bootstrap: str, clock: ScaledClock) -> None:
         self._codec, self._clock = Codec(DirectorySource()), clock
-        self._producer = Producer({"bootstrap.servers": bootstrap})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
         self._consumer = Consumer(
             {"bootstrap.servers": bootstrap, "group.id": "demo-subscriber", "auto.offset.reset": "earliest"}
         )
         self._consumer.subscribe(["dsr.outcomes", "dsr.commands.dlq"])
         self.stories: dict[str, Story] = {}
-        self.said: defaultdict[str, list[str]] = defaultdict(list)
         self.dead = 0
 
     def ask(self, title: str, expected: str, *users: str, project: str = "shop") -> dict[str, Any]:
@@ -98,7 +96,8 @@ class Script:
     def send(self, command: dict[str, Any] | bytes) -> None:
         """Produce one record to the commands' topic."""
         value = command if isinstance(command, bytes) else self._codec.encode(schemas.COMMANDS, command)
-        self._producer.produce("dsr.commands", value, uuid4().bytes)
+        key = "poison" if isinstance(command, bytes) else command["project"]
+        self._producer.produce("dsr.commands", value, key)
         self._producer.flush(5)
 
     def listen(self) -> None:
@@ -149,9 +148,11 @@ async def play(console: Console) -> int:
     with EmbeddedBroker(TOPICS) as broker:
         async with PocketAmplitude(clock) as pocket:
             stage = RequestsStage(_settings(broker.bootstrap, pocket), clock, POLICY)
+            script = Script(broker.bootstrap, clock)
+            requests = _ask(script, pocket)  # before anybody listens: a burst must not straddle a simulated midnight
             serving = asyncio.create_task(stage.run())
             try:
-                return await _act(console, Script(broker.bootstrap, clock), pocket, serving)
+                return await _act(console, script, pocket, serving, requests)
             finally:
                 stage.stop()
                 await serving
@@ -170,7 +171,8 @@ def _settings(bootstrap: str, pocket: PocketAmplitude) -> Settings:
     return Settings(kafka=KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo"), projects=projects)
 
 
-async def _act(console: Console, script: Script, pocket: PocketAmplitude, serving: asyncio.Task[None]) -> int:
+def _ask(script: Script, pocket: PocketAmplitude) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Everything that is asked at the start; returns the requests that will be cancelled in time and too late."""
     pocket.misbehave(
         faults.Fault(faults.Kind.STATUS, method="POST", app="829002", count=None, for_s=WRONG_KEY_S, status=403)
     )
@@ -197,6 +199,17 @@ async def _act(console: Console, script: Script, pocket: PocketAmplitude, servin
         project="news",
     )
     script.send(b"\x00not avro")
+    return in_time, late
+
+
+async def _act(
+    console: Console,
+    script: Script,
+    pocket: PocketAmplitude,
+    serving: asyncio.Task[None],
+    requests: tuple[dict[str, Any], dict[str, Any]],
+) -> int:
+    in_time, late = requests
     began, cancelled, approved, too_late = time.monotonic(), False, False, False
     with Live(script.table(), console=console, refresh_per_second=4) as live:
         while not script.done and time.monotonic() - began < LIMIT_S and not serving.done():
