@@ -15,7 +15,7 @@ from consumer.domain.entry import RequestEntry, ledger_key
 from consumer.domain.errors import Poison, Reason, Refused
 from consumer.domain.lifecycle import Stage
 from consumer.domain.routing import MAX_HOPS, partition_of
-from consumer.domain.statement import refusal, reply
+from consumer.domain.statement import Outcome, refusal, reply
 from consumer.domain.subject import CommandId, OrgId, ProjectId
 from consumer.turn import Partition, Record, Reroute, Turn
 
@@ -45,7 +45,7 @@ class Intake:
             return
         to = asked(fields)
         if not rules:
-            turn.outcomes.append(refusal(to, Reason.UNKNOWN_PROJECT, turn.now))
+            turn.outcomes.append(_refusal(turn, fields, to, Reason.UNKNOWN_PROJECT, None))
         for rule in rules:
             _take(turn, record.partition, fields, replace(to, project=rule.project, org=rule.org), rule)
 
@@ -72,10 +72,14 @@ def _take(turn: Turn, partition: Partition, fields: Mapping[str, Any], to: Asked
     try:
         _Case(turn, partition, parse(fields, turn.now), to, rule, entry).decide()
     except Refused as refused:
-        if entry is None and fields["command"] in {CommandKind.SUBMIT, CommandKind.RESUBMIT}:
-            turn.outcomes.append(refusal(to, refused.reason, turn.now))
-        else:
-            turn.outcomes.append(reply(to, Stage.REFUSED, turn.now, reason=refused.reason, entry=entry))
+        turn.outcomes.append(_refusal(turn, fields, to, refused.reason, entry))
+
+
+def _refusal(turn: Turn, fields: Mapping[str, Any], to: Asked, reason: Reason, entry: RequestEntry | None) -> Outcome:
+    """A request that never began ends refused; any other command is answered, and changes no request's stage."""
+    if entry is None and fields["command"] in {CommandKind.SUBMIT, CommandKind.RESUBMIT}:
+        return refusal(to, reason, turn.now)
+    return reply(to, Stage.REFUSED, turn.now, reason=reason, entry=entry)
 
 
 @dataclass(frozen=True, slots=True)

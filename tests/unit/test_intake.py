@@ -271,6 +271,14 @@ def test_a_refused_submit_is_answered_and_leaves_nothing_in_the_ledger(bench, ch
     assert not turn.entries
 
 
+@pytest.mark.parametrize("kind", ["pause", "cancel"])
+def test_a_command_about_an_unknown_project_is_answered_and_no_request_is_said_to_be_refused(bench, kind):
+    """Only a request that never began has the stage of a refusal. Negative control: a submit is one."""
+    outcome = bench.say(fields(command=kind, project="nowhere"))
+    assert (outcome.kind, outcome.reason) == (Kind.REPLY, Reason.UNKNOWN_PROJECT)
+    assert bench.say(fields("u-1", project="nowhere")).kind is Kind.STAGE
+
+
 def test_a_refused_command_about_an_open_request_does_not_say_that_the_request_is_refused(bench):
     """It is a reply; the request goes on in its stage."""
     record = fields("u-1")
