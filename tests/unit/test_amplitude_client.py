@@ -179,7 +179,8 @@ async def test_a_revocation_counts_when_the_reply_names_the_id(body: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b"<html>", b'"ok"', b'{"amplitude_id": 5}', b"[" * 200_000, b" " * 200_000]
+    "body",
+    [b"", b"[]", b"null", b"<html>", b'"ok"', b'{"amplitude_id": 5}', b"[" * 20_000, b"[" * 200_000, b" " * 200_000],
 )
 async def test_a_revocation_without_its_entry_is_lost(body: bytes) -> None:
     """A 200 that does not say what was removed proves nothing."""

@@ -125,6 +125,8 @@ def test_unknown_fields_of_any_shape_are_skipped() -> None:
         b'[{"day": "2026-06-28", "status": "exploded"}]',
         b'[{"day": "20260628", "status": "done"}]',
         b'[{"day": null, "status": "done"}]',
+        b'[{"day": "2026-99-99", "status": "done"}]',
+        b'{"jobs": [' * 5000 + b"]}" * 5000,
         b'[{"day": "2026-06-28", "status": "done", "active_scrub_done_date": 5}]',
         b'[{"day": "2026-06-28", "status": "done", "amplitude_ids": [5]}]',
         b'[{"day": "2026-06-28", "status": "done", "amplitude_ids": [{"requester": "x"}]}]',
@@ -143,6 +145,17 @@ def test_anything_else_is_unreadable(body: bytes) -> None:
         read([body])
     assert str(unreadable.value) == ""
     assert unreadable.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "before", ['"amplitude_ids": [{"amplitude_id": ', '"invalid_ids": [', '"unknown": ', '"app": "']
+)
+@pytest.mark.parametrize("size", [1, 1000, 1 << 16])
+def test_a_number_beyond_all_reason_is_unreadable_and_not_the_end_of_the_process(before: str, size: int) -> None:
+    """ijson's C backend dies on an integer that Python refuses to convert, so such digits never reach it."""
+    body = b'[{"day": "2026-06-28", "status": "done", ' + before.encode() + b"9" * 5000
+    with pytest.raises(Unreadable):
+        read(body[start : start + size] for start in range(0, len(body), size))
 
 
 def test_a_web_page_is_recognised() -> None:

@@ -37,9 +37,9 @@ def test_a_chunk_takes_a_few_milliseconds() -> None:
     reader = ReplyReader(1 << 29)
     spent_s = []
     for chunk in CHUNKS:
-        since = time.perf_counter()
+        since = time.thread_time()
         reader.feed(chunk)
-        spent_s.append(time.perf_counter() - since)
+        spent_s.append(time.thread_time() - since)
     assert sorted(spent_s)[len(spent_s) // 2] < 0.010
     assert len(reader.finish().jobs[0].members) == IDS
 

@@ -21,6 +21,7 @@ from consumer.domain.subject import Day, Millis, Subject
 from consumer.ports import Access, Region
 from consumer.sandbox.amplitude import Fault, Kind, Knobs, PocketAmplitude, PocketThread
 from consumer.sandbox.amplitude.keys import Holder, Level, default_pair
+from consumer.sandbox.amplitude.limiter import Limiter
 from consumer.sandbox.clock import ManualClock, ScaledClock
 
 START = Millis(1_781_611_200_000)  # 2026-06-16T12:00Z
@@ -218,6 +219,19 @@ async def test_a_project_has_one_request_per_second_for_all_methods(caller: Call
     assert (seen.throttled, dict(seen.requests)) == (2, {"POST": 1, "GET": 2, "DELETE": 1})
     assert seen.min_spacing_s is not None
     assert seen.min_spacing_s < 0.15
+
+
+def test_the_gate_opens_after_its_time_and_not_before() -> None:
+    """0.95 s after the last admitted request; a refused one in between does not count."""
+    limiter = Limiter()
+    assert [limiter.enter(APP, at_s) for at_s in (0.0, 0.5, 0.94, 0.95, 1.89, 1.9)] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("caller", [Knobs(gate_s=0, most_in_flight=2)], indirect=True)

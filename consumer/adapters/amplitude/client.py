@@ -236,7 +236,7 @@ def _names(body: bytes, amplitude_id: AmplitudeId) -> bool:
     """Whether a reply to a DELETE names this Amplitude ID as the removed one."""
     try:
         entry = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     entries = entry if isinstance(entry, list) else [entry]
     return any(isinstance(each, dict) and str(each.get("amplitude_id")) == str(amplitude_id) for each in entries)

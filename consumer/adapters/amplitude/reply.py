@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import ijson
@@ -19,6 +20,9 @@ from consumer.domain.jobs import Job, JobMember, JobStatus
 from consumer.domain.subject import AmplitudeId, Day, Subject
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+LONGEST_NUMBER = 4000
+"""Digits. Past Python's limit of 4300 per integer, ijson's C backend (3.6) does not raise: the process dies."""
+TOO_MANY_DIGITS = re.compile(rb"\d{%d}" % LONGEST_NUMBER)
 NOTHING_SCHEDULED = "nothing scheduled"
 BESIDE_A_MESSAGE = frozenset({"message", "app", "invalid_ids", "jobs"})
 """Keys of an object that may stand where a job is expected. Anything else without a `day` is no reply of this API."""
@@ -54,6 +58,7 @@ class ReplyReader:
     def __init__(self, limit_bytes: int) -> None:
         self._left_bytes = limit_bytes
         self._begun = False
+        self._tail = b""  # a number may lie across chunks
         self._found = _Found()
         target = self._found.root()
         next(target)
@@ -70,6 +75,10 @@ class ReplyReader:
             self._begun = bool(chunk)
             if chunk.startswith(b"<"):
                 raise WebPage
+        seen = self._tail + chunk
+        if TOO_MANY_DIGITS.search(seen):
+            raise Unreadable
+        self._tail = seen[1 - LONGEST_NUMBER :]
         if chunk:  # an empty chunk would tell the parser that the text is over
             _silently(self._parser.send, chunk)
 
@@ -92,7 +101,7 @@ def _silently(step: Callable[..., object], *arguments: bytes) -> None:
     """Run a step of the parser. Its own exceptions quote the body, so none of them may stay attached."""
     try:
         step(*arguments)
-    except (ijson.JSONError, UnicodeDecodeError, OverflowError):
+    except (ijson.JSONError, ValueError, OverflowError, RecursionError):
         pass
     else:
         return
@@ -222,6 +231,7 @@ def _job(fields: dict[str, Any], members: list[JobMember]) -> Job:
 def _day(value: object) -> Day:
     if not isinstance(value, str) or not DAY.fullmatch(value):
         raise Unreadable
+    date.fromisoformat(value)  # a ValueError is `Unreadable` too, see `_silently`
     return Day(value)
 
 
