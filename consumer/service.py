@@ -21,6 +21,7 @@ from consumer.adapters.kafka.stream import Stream
 from consumer.adapters.kafka.transaction import Encoders, Topics, Transactor
 from consumer.adapters.wire import entry_in, entry_out, outcome_out, project_in, project_out
 from consumer.desk import RequestDesk
+from consumer.domain.deadline import DAY_MS
 from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.subject import Millis
@@ -30,8 +31,6 @@ from consumer.ledger import Shard
 from consumer.ports import Clock
 from consumer.requests import Intake
 from consumer.settings import Settings
-
-DAY_MS = 86_400_000
 
 
 class SystemClock:

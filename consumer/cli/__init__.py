@@ -124,6 +124,8 @@ def check_topics(settings: File = None) -> None:
     loaded = load(settings)
     findings = admin.check(client_config(loaded), _specs(loaded))
     for finding in findings:
-        out.print(finding, highlight=False)
-    out.print("[green]topics are as they should be[/green]" if not findings else "")
+        line = f"{finding.topic}: {finding.flaw}, wanted {finding.wanted or '-'}, found {finding.found or '-'}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    if not findings:
+        out.print("[green]topics are as they should be[/green]")
     raise typer.Exit(1 if findings else 0)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import time
 
+from consumer.domain.deadline import DAY_MS
 from consumer.domain.subject import Millis
-
-DAY_MS = 86_400_000
 
 
 class ScaledClock:

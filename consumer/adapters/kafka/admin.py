@@ -18,9 +18,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # imported th
     ResourceType,
 )
 
+from consumer.domain.deadline import DAY_MS
 from consumer.domain.errors import Fatal, Reason
 
-DAY_MS = 86_400_000
 COMMAND_BYTES = 1_048_588
 """Kafka's own default of `max.message.bytes`."""
 DEAD_LETTER_ROOM_BYTES = 65_536
