@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from consumer.domain.errors import Reason
 from consumer.domain.jobs import Job, Revocation, ScheduleCall, ScheduleReply
+from consumer.domain.statement import Outcome
 from consumer.domain.subject import AmplitudeId, Day, Millis, OrgId, ProjectId, Secret
 
 Gate = Callable[[], None]
@@ -94,3 +96,77 @@ class Credentials(Protocol):
         """One GET on the deletion list (today), repeated on the other region's host when refused. Never raises
         `CallFailed`; anything that is not an answer is `UNKNOWN`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class LaneReport:
+    """What one lane is doing: numbers and reasons, never an identifier.
+
+    `waiting`: requests for which it has something to do; `oldest`: when the oldest of them was accepted. `reason`:
+    why it waits, if it does.
+    """
+
+    project: ProjectId
+    waiting: int
+    oldest: Millis | None
+    in_flight: int
+    interval_s: float
+    circuit_open: bool
+    reason: Reason | None
+
+
+class Meter(Protocol):
+    """Where the flows count. Called from the Kafka thread and from the event loop; never blocks, never raises."""
+
+    def called(self, project: ProjectId, verb: str, answer: str, took_s: float) -> None:
+        """One HTTP call that left: GET, POST or DELETE; `ok` or its `Fault`."""
+        ...
+
+    def batched(self, project: ProjectId, ids: int) -> None:
+        """One POST was sent with so many ids."""
+        ...
+
+    def resubmitted(self, project: ProjectId, ids: int) -> None:
+        """Ids were sent again because the answer to an earlier POST was lost."""
+        ...
+
+    def said(self, outcome: Outcome) -> None:
+        """One outcome is durable."""
+        ...
+
+    def buried(self, reason: Reason) -> None:
+        """One record is durably dead-lettered."""
+        ...
+
+    def committed(self, took_s: float, records: int) -> None:
+        """One transaction with so many commands was committed."""
+        ...
+
+    def restored(self, took_s: float) -> None:
+        """One partition's ledger was read back."""
+        ...
+
+
+class NoMeter:
+    """Implements `Meter` by counting nothing."""
+
+    def called(self, project: ProjectId, verb: str, answer: str, took_s: float) -> None:
+        """Nothing."""
+
+    def batched(self, project: ProjectId, ids: int) -> None:
+        """Nothing."""
+
+    def resubmitted(self, project: ProjectId, ids: int) -> None:
+        """Nothing."""
+
+    def said(self, outcome: Outcome) -> None:
+        """Nothing."""
+
+    def buried(self, reason: Reason) -> None:
+        """Nothing."""
+
+    def committed(self, took_s: float, records: int) -> None:
+        """Nothing."""
+
+    def restored(self, took_s: float) -> None:
+        """Nothing."""

@@ -112,6 +112,7 @@ class RequestEntry:
     breached_said: bool = False
     erased: Millis | None = None
     closed: Millis | None = None
+    traceparent: str | None = None
 
     @property
     def key(self) -> LedgerKey:
