@@ -41,6 +41,12 @@ app = typer.Typer(
 )
 
 
+NEXT_STEP = {
+    Reason.BROKER_UNREACHABLE: "does Kafka run, and is kafka.bootstrap_servers right? `dsr run --embedded` needs none",
+    Reason.REGISTRY_UNAVAILABLE: "does the schema registry run, and are its URL, user and password right?",
+}
+
+
 def main() -> None:
     """The entry point: our own errors become a sentence and an exit code, and so does a bug."""
     try:
@@ -55,6 +61,8 @@ def main() -> None:
 
 def _said(error: DsrError) -> int:
     remark(f"{error.reason}{f': {error.detail}' if error.detail else ''}", BAD)
+    if error.reason in NEXT_STEP:
+        remark(NEXT_STEP[error.reason])
     if isinstance(error, Refused):
         return 1
     return 2 if isinstance(error, Fatal) and error.reason is Reason.INVALID_SETTINGS else 3

@@ -125,7 +125,7 @@ def _report(rehearsal: Rehearsal, lines: int, *, json: bool) -> None:
     if rehearsal.duplicates:
         say(f"  {plural(rehearsal.duplicates, 'duplicate')}: answered, not carried out")
     if rehearsal.others:
-        say(f"  {plural(rehearsal.others, 'command')} that submit nothing")
+        say(f"  {plural(rehearsal.others, 'command')} beside (cancel, approve, pause, …)")
     for forecast in forecasts:
         _describe(forecast)
 

@@ -22,6 +22,17 @@ _REQUEST = ("subject_request_id", "subject_request_type", "regulation", "submitt
 _ABSENT = (*_REQUEST, "org", "project", "requested_by", "expires_time", "api_version")
 WELL = frozenset({Stage.DONE, Stage.NOT_FOUND})
 
+REMEDIES = {
+    Reason.UNKNOWN_PROJECT: "the settings have no such project (or org); `dsr check` lists them",
+    Reason.EMPTY_IDENTITY: "the identity is blank",
+    Reason.EMAIL_IS_NOT_USER_ID: "Amplitude has no look-up by e-mail: find the user id first; or set email_is_user_id "
+    "if this project's user id IS the e-mail address",
+    Reason.INVALID_AMPLITUDE_ID: "an Amplitude ID is a decimal number",
+    Reason.TOO_MANY_IDENTITIES: "at most 1,000 in one request: leave --together out",
+    Reason.SUBMITTED_TIME_IN_FUTURE: "the person cannot have asked later than now; times are UTC",
+    Reason.CONTRADICTORY_COMMAND: "the deadline lies before the time of submission",
+}
+
 
 def command(kind: CommandKind, **more: Any) -> Fields:
     """A `DsrCommand` record of that kind, with a fresh id and everything that is not named absent."""
@@ -53,6 +64,12 @@ def concerned_by(fields: Fields, rules: Iterable[ProjectRule]) -> list[ProjectRu
     """The projects of the settings that a command is about."""
     name, key = ("org", "org") if fields["scope"] == "org" else ("project", "project")
     return [rule for rule in rules if getattr(rule, name) == fields[key]]
+
+
+def explained(refusal: Refused) -> str:
+    """The reason, and what to do about it."""
+    more = REMEDIES.get(refusal.reason) or refusal.detail
+    return f"{refusal.reason}: {more}" if more else str(refusal.reason)
 
 
 def send(connection: Connection, codec: Codec, commands: Sequence[Fields]) -> list[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from consumer.cli.printing import iso, out, say, shown, span
+from consumer.cli.printing import iso, out, say, span
 from consumer.domain.lifecycle import ENDS
 
 _TIMES = ("submitted_time", "deadline", "expected_completion_time", "occurred_time")
@@ -17,11 +17,12 @@ def as_json(outcome: dict[str, Any]) -> dict[str, Any]:
 
 
 def word(outcome: dict[str, Any]) -> str:
-    """What it says: `scheduled`, `held(daily_cap)`, `at_risk`, `duplicate(done)`, `cancel answered: refused(…)`."""
-    said = outcome["notice"] or outcome["stage"]
+    """What it says: `scheduled`, `held(daily_cap)`, `at_risk`, or of a command `answer: refused(already_ended)`."""
+    said = str(outcome["notice"] or outcome["stage"])
     if outcome["duplicate_of"]:
-        return f"duplicate({said})"
-    return f"{said}({outcome['reason']})" if outcome["reason"] else str(said)
+        return f"answer: duplicate, {said}"
+    told = f"{said}({outcome['reason']})" if outcome["reason"] else said
+    return f"answer: {told}" if outcome["kind"] == "reply" else told
 
 
 def line(outcome: dict[str, Any]) -> str:
@@ -31,7 +32,7 @@ def line(outcome: dict[str, Any]) -> str:
     place = outcome["project"] or outcome["org"] or "-"
     day = f" on {outcome['scheduled_day']}" if outcome["stage"] == "scheduled" and outcome["scheduled_day"] else ""
     request = outcome["subject_request_id"] or "(the whole project)".ljust(36)
-    return f"{shown(outcome['occurred_time'])}  {request}  {place:<12}  {word(outcome)}{day}{slack}"
+    return f"{iso(outcome['occurred_time'])}  {request}  {place:<12}  {word(outcome)}{day}{slack}"
 
 
 def tell(outcome: dict[str, Any]) -> None:

@@ -139,6 +139,7 @@ def _usage(people: list[Person], project: str | None, org: str | None, scope_org
 
 
 def _check(connection: Connection, commands: list[sending.Fields], people: list[Person]) -> None:
+    """Say what would be refused, by line; nothing is sent then."""
     refused = 0
     for fields, person in zip(commands, people, strict=True):
         try:
@@ -146,9 +147,10 @@ def _check(connection: Connection, commands: list[sending.Fields], people: list[
         except Refused as refusal:
             refused += 1
             where = f"line {person.line}: " if person.line else ""
-            remark(f"{where}{refusal.reason}{f': {refusal.detail}' if refusal.detail else ''}", BAD)
+            remark(where + sending.explained(refusal), BAD)
     if refused:
-        raise Refused(Reason.CONTRADICTORY_COMMAND, f"{plural(refused, 'request')} would be refused; nothing was sent")
+        remark(f"{plural(refused, 'request')} would be refused; nothing was sent (--unchecked sends anyway)")
+        raise typer.Exit(1)
     if not connection.settings.projects:
         remark("no projects in these settings, so only the service can tell whether it knows this one", DIM)
 

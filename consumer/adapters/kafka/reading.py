@@ -35,7 +35,7 @@ def reaching(topic: str) -> Iterator[None]:
         code = error.args[0]
         if code.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:  # noqa: SLF001 (public)
             raise _missing(topic) from None
-        raise Fatal(Reason.BROKER_UNREACHABLE, f"{topic}: {code.name()}") from None
+        raise Fatal(Reason.BROKER_UNREACHABLE, f"{topic}: {code.name().lstrip('_').lower()}") from None
 
 
 def _missing(topic: str) -> Fatal:
