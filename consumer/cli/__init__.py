@@ -43,6 +43,7 @@ app = typer.Typer(
 
 NEXT_STEP = {
     Reason.BROKER_UNREACHABLE: "does Kafka run, and is kafka.bootstrap_servers right? `dsr run --embedded` needs none",
+    Reason.UNKNOWN_PROJECT: "the settings have no such project; `dsr check` lists those they have",
     Reason.REGISTRY_UNAVAILABLE: "does the schema registry run, and are its URL, user and password right?",
 }
 

@@ -44,7 +44,8 @@ def check(settings: File = None, json: AsJson = False) -> None:
       dsr check
 
     \b
-    JSON: {"project","region","api","usable","verdict","hint"}, one a key pair and API.
+    JSON, one a key pair and API:
+      {"project","region","api","usable","verdict","hint"}
     Exit codes: 0 all are usable; 1 one is not, or there is no project; 2 usage
       or settings.
     """
@@ -82,7 +83,7 @@ async def _judge(client: AmplitudeClient, settings: Settings, name: str, project
     if access is None:
         return Finding(name, project.region, USER_PRIVACY, MISSING, usable=False, hint=_missing(name, project))
     verdict = await client.verify(access)
-    hint = _hint(verdict, name, project)
+    hint = next_step(verdict, name, project.region)
     return Finding(name, project.region, USER_PRIVACY, verdict.value, usable=verdict in USABLE, hint=hint)
 
 
@@ -107,8 +108,9 @@ def _has(project: ProjectSettings, kind: str) -> bool:
         return False
 
 
-def _hint(verdict: CredentialVerdict, name: str, project: ProjectSettings) -> str | None:
-    other = OTHER[project.region].value
+def next_step(verdict: CredentialVerdict, name: str, region: Region) -> str | None:
+    """What to do about a verdict; None when all is well."""
+    other = OTHER[region].value
     hints = {
         CredentialVerdict.BUSY: "Amplitude is throttling this project right now; the keys work",
         CredentialVerdict.WRONG_REGION: f'the keys work in the other region: set projects.{name}.region = "{other}"',

@@ -108,14 +108,15 @@ def registry_of(settings: Settings) -> Registry | None:
     if found is None or not getattr(found, "url", None):
         return None
     file = getattr(found, "password_file", None)
-    return Registry(str(found.url), getattr(found, "user", None) or "", _password(file) if file else None)
+    return Registry(str(found.url), getattr(found, "user", None) or "", secret_in(file))
 
 
-def _password(file: Path) -> Secret:
+def secret_in(file: Path | None) -> Secret | None:
+    """The registry's password from its file; None without one."""
     try:
-        return Secret(file.read_text(encoding="utf-8").strip())
-    except OSError:
-        raise Fatal(Reason.INVALID_SETTINGS, "schema_registry.password_file cannot be read") from None
+        return Secret(file.read_text(encoding="utf-8").strip()) if file else None
+    except (OSError, UnicodeDecodeError):
+        raise Fatal(Reason.INVALID_SETTINGS, "the registry's password file cannot be read") from None
 
 
 def subject_names(kafka: KafkaSettings) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -20,10 +21,26 @@ from consumer.domain.letter import Letter
 app = typer.Typer(no_args_is_help=True, help="Dead letters: look at them, produce them again.")
 
 Why = Annotated[str | None, typer.Option("--reason", "-r", metavar="REASON", help="Only those with this reason.")]
-Places = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="OFFSET", help="Like 17, or 3/17 for partition 3 if several have that offset."),
-]
+WHERE = "Like 17, or 3/17 for partition 3 if several have that offset."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person says that a letter is; without a partition, wherever that offset is."""
+
+    offset: int
+    partition: int | None = None
+
+
+def place_of(text: str) -> Place:
+    """`17` or `3/17`; a usage error for anything else."""
+    partition, _, offset = text.rpartition("/")
+    if not offset.isdecimal() or (partition and not partition.isdecimal()):
+        raise typer.BadParameter("an OFFSET looks like 17 or 3/17")
+    return Place(int(offset), int(partition) if partition else None)
+
+
+Places = Annotated[list[Place] | None, typer.Argument(metavar="OFFSET", parser=place_of, help=WHERE)]
 
 
 @app.command("list")
@@ -77,7 +94,7 @@ def list_letters(
 
 @app.command("show")
 def show_letter(
-    place: Annotated[str, typer.Argument(metavar="OFFSET", help="Like 17, or 3/17 for partition 3.")],
+    place: Annotated[Place, typer.Argument(metavar="OFFSET", parser=place_of, help=WHERE)],
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Also what is in it: key, other headers, payload. Personal data.")
     ] = False,
@@ -164,7 +181,7 @@ def redrive(
     _tell(chosen, json=json, dry_run=False)
 
 
-def _chosen(there: list[Letter], done: Progress, places: list[str] | None, reason: str | None) -> list[Letter]:
+def _chosen(there: list[Letter], done: Progress, places: list[Place] | None, reason: str | None) -> list[Letter]:
     if places:
         return _named(there, places)
     return [letter for letter in there if not _redriven(letter, done) and reason in {None, letter.reason}]
@@ -181,18 +198,15 @@ def _tell(chosen: list[Letter], *, json: bool, dry_run: bool) -> None:
     remark(f"{plural(len(chosen), 'dead letter')} {verb}")
 
 
-def _named(there: list[Letter], places: list[str]) -> list[Letter]:
+def _named(there: list[Letter], places: list[Place]) -> list[Letter]:
     """The letters at these places, each once and in the topic's order."""
     found = {id(letter): letter for place in places for letter in [_at(there, place)]}
     return sorted(found.values(), key=lambda letter: (letter.partition, letter.offset))
 
 
-def _at(there: list[Letter], place: str) -> Letter:
-    partition, _, offset = place.rpartition("/")
-    if not offset.isdecimal() or (partition and not partition.isdecimal()):
-        raise typer.BadParameter("an OFFSET looks like 17 or 3/17")
-    fitting = [letter for letter in there if letter.offset == int(offset)]
-    fitting = [letter for letter in fitting if not partition or letter.partition == int(partition)]
+def _at(there: list[Letter], place: Place) -> Letter:
+    fitting = [letter for letter in there if letter.offset == place.offset]
+    fitting = [letter for letter in fitting if place.partition in {None, letter.partition}]
     if not fitting:
         raise Refused(Reason.UNKNOWN_REQUEST, "there is no such dead letter (any more)")
     if len(fitting) > 1:

@@ -218,8 +218,9 @@ def _agreed(entries: Sequence[RequestEntry], project: str, *, yes: bool) -> bool
 
 
 def _send(connection: Connection, codec: Codec, commands: Sequence[sending.Fields], *, json: bool) -> None:
+    rules = connection.settings.rules()
     for fields in commands:
-        sending.check(fields, connection)
+        sending.check(fields, rules)
     delivered = sending.send(connection, codec, commands)
     for fields, there in zip(commands, delivered, strict=True):
         if there:

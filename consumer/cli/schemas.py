@@ -14,11 +14,10 @@ import typer
 
 import schemas
 from consumer.adapters.avro.registry import Incompatible, NotFound, RegistryClient
-from consumer.cli.connection import Registry, registry_of, subject_names
+from consumer.cli.connection import Registry, registry_of, secret_in, subject_names
 from consumer.cli.options import AsJson, File
 from consumer.cli.printing import emit, remark, say, show, table
 from consumer.domain.errors import Fatal, Reason
-from consumer.domain.subject import Secret
 from consumer.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="The record schemas: list, show, compare with a registry, register.")
@@ -193,11 +192,4 @@ def _registry(url: str | None, user: str, password_file: Path | None, file: Path
         return found
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter("the registry's URL starts with http:// or https://")
-    return Registry(url, user, _password(password_file))
-
-
-def _password(file: Path | None) -> Secret | None:
-    try:
-        return Secret(file.read_text(encoding="utf-8").strip()) if file else None
-    except OSError:
-        raise typer.BadParameter("the password file cannot be read") from None
+    return Registry(url, user, secret_in(password_file))

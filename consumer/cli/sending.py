@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -12,8 +12,9 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka import desk
 from consumer.cli.connection import Connection
 from consumer.cli.options import now
-from consumer.domain.command import CommandKind, ProjectRule, judge, parse
+from consumer.domain.command import CommandKind, judge, parse
 from consumer.domain.errors import Poison, Reason, Refused
+from consumer.domain.forecast import Rules, concerned
 from consumer.domain.lifecycle import ENDS, Stage
 from consumer.domain.subject import OrgId, ProjectId
 
@@ -45,25 +46,18 @@ def about(kind: CommandKind, project: str, request: str | None = None) -> Fields
     return command(kind, project=project, subject_request_id=request)
 
 
-def check(fields: Fields, connection: Connection) -> None:
-    """Raise `Refused` if the service would refuse the command, as far as these settings can tell.
+def check(fields: Fields, rules: Rules) -> None:
+    """Raise `Refused` if the service would refuse the command, as far as these projects' rules can tell.
 
-    Settings without any project can only tell whether it is a valid command.
+    Without any rule it can only be told whether it is a valid command.
     """
     parsed = parse(fields, now())
-    rules = connection.settings.rules()
-    concerned = concerned_by(fields, rules.values())
-    if rules and not concerned:
-        raise Refused(Reason.UNKNOWN_PROJECT, "not in the settings")
-    for rule in concerned:
+    about_these = concerned(fields, rules)
+    if rules and not about_these:
+        raise Refused(Reason.UNKNOWN_PROJECT)
+    for rule in about_these:
         if parsed.identities:
             judge(parsed.identities, rule)
-
-
-def concerned_by(fields: Fields, rules: Iterable[ProjectRule]) -> list[ProjectRule]:
-    """The projects of the settings that a command is about."""
-    name, key = ("org", "org") if fields["scope"] == "org" else ("project", "project")
-    return [rule for rule in rules if getattr(rule, name) == fields[key]]
 
 
 def explained(refusal: Refused) -> str:

@@ -17,6 +17,7 @@ from consumer.cli.printing import BAD, DIM, emit, plural, remark, say
 from consumer.domain.command import CommandKind, RequestType
 from consumer.domain.deadline import Regulation
 from consumer.domain.errors import Fatal, Reason, Refused
+from consumer.domain.forecast import concerned
 
 app = typer.Typer(no_args_is_help=True, help="Ask for somebody to be erased.")
 
@@ -140,10 +141,10 @@ def _usage(people: list[Person], project: str | None, org: str | None, scope_org
 
 def _check(connection: Connection, commands: list[sending.Fields], people: list[Person]) -> None:
     """Say what would be refused, by line; nothing is sent then."""
-    refused = 0
+    refused, rules = 0, connection.settings.rules()
     for fields, person in zip(commands, people, strict=True):
         try:
-            sending.check(fields, connection)
+            sending.check(fields, rules)
         except Refused as refusal:
             refused += 1
             where = f"line {person.line}: " if person.line else ""
@@ -151,7 +152,7 @@ def _check(connection: Connection, commands: list[sending.Fields], people: list[
     if refused:
         remark(f"{plural(refused, 'request')} would be refused; nothing was sent (--unchecked sends anyway)")
         raise typer.Exit(1)
-    if not connection.settings.projects:
+    if not rules:
         remark("no projects in these settings, so only the service can tell whether it knows this one", DIM)
 
 
@@ -186,8 +187,8 @@ def _tell(fields: sending.Fields, person: Person, *, json: bool) -> None:
 
 def _awaited(connection: Connection, commands: list[sending.Fields]) -> sending.Awaited:
     first = commands[0]
-    concerned = sending.concerned_by(first, connection.settings.rules().values())
-    projects = frozenset(str(rule.project) for rule in concerned) or frozenset(filter(None, [first["project"]]))
+    about = concerned(first, connection.settings.rules())
+    projects = frozenset(str(rule.project) for rule in about) or frozenset(filter(None, [first["project"]]))
     if not projects:
         raise typer.BadParameter("--wait with --scope-org needs settings that name the org's projects")
     return sending.Awaited({fields["subject_request_id"]: fields["command_id"] for fields in commands}, projects)

@@ -23,6 +23,14 @@ from consumer.domain.subject import Millis, ProjectId
 Rules = Mapping[ProjectId, ProjectRule]
 
 
+def concerned(fields: Mapping[str, Any], rules: Rules) -> list[ProjectRule]:
+    """The projects that a decoded command is about, as intake finds them."""
+    if fields["scope"] == "org":
+        return [rule for rule in rules.values() if rule.org == fields["org"]]
+    rule = rules.get(fields["project"])
+    return [rule] if rule else []
+
+
 @dataclass(frozen=True, slots=True)
 class Objection:
     """What would not be carried out: the line, from 1; the identity's position if only that one is refused."""
@@ -77,7 +85,7 @@ class Rehearsal:
 
     def take(self, line: int, fields: Mapping[str, Any]) -> None:
         """One command, as the codec hands it over."""
-        rules = self._concerned(fields)
+        rules = concerned(fields, self._rules)
         if not rules:
             self.objections.append(Objection(line, Reason.UNKNOWN_PROJECT))
         for rule in rules:
@@ -89,12 +97,6 @@ class Rehearsal:
     def object(self, line: int, reason: Reason) -> None:
         """A line that is no command at all."""
         self.objections.append(Objection(line, reason))
-
-    def _concerned(self, fields: Mapping[str, Any]) -> list[ProjectRule]:
-        if fields["scope"] == "org":
-            return [rule for rule in self._rules.values() if rule.org == fields["org"]]
-        rule = self._rules.get(fields["project"])
-        return [rule] if rule else []
 
     def _decide(self, line: int, command: Command, rule: ProjectRule) -> None:
         if command.request_id is None or command.kind is not CommandKind.SUBMIT:
