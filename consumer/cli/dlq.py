@@ -127,11 +127,14 @@ def show_letter(
         return
     headers = told.pop("headers")
     for name, value in told.items():
-        say(f"{name:<16} {value}")
+        say(f"{name:<16} {_SHOWN.get(value, value) if isinstance(value, bool | None) else value}")
     for name, value in headers.items():
         say(f"{name:<38} {value}")
     if not reveal:
         say("the content is not shown; --reveal shows it (personal data)", DIM)
+
+
+_SHOWN = {None: "-", True: "yes", False: "no"}
 
 
 @app.command()

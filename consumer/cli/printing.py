@@ -50,7 +50,8 @@ def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 
 def show(filled: Table) -> None:
     """Print a table, as wide as it needs to be when no terminal limits it."""
-    out.print(filled, width=None if out.is_terminal else PIPE_COLUMNS, soft_wrap=not out.is_terminal)
+    console = out if out.is_terminal else Console(width=PIPE_COLUMNS)
+    console.print(filled)
 
 
 def iso(instant: int | None) -> str | None:

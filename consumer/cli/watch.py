@@ -44,7 +44,7 @@ def watch(
     connection = connect(settings, use_embedded=embedded)
     try:
         with connection.codec() as codec, connection.outcomes() as reader:
-            start = _start(reader, request, since, timed=not connection.on_embedded)
+            start = _start(reader, request, since)
             remark("following the outcomes; Ctrl-C ends it", DIM)
             key = str(request).encode() if request else None
             for record in reader.follow(start):
@@ -57,12 +57,13 @@ def watch(
         raise typer.Exit(0) from None
 
 
-def _start(reader: TopicReader, request: UUID | None, since: int | None, *, timed: bool) -> Positions | None:
-    """Where to begin; None is the end. The embedded broker cannot be asked by time, so all of it is read."""
-    if since is not None and timed:
+def _start(reader: TopicReader, request: UUID | None, since: int | None) -> Positions | None:
+    """Where to begin; None is the end."""
+    if since is not None:
         return reader.since(Millis(since))
-    return dict.fromkeys(reader.partitions(), OFFSET_BEGINNING) if request or since is not None else None
+    return dict.fromkeys(reader.partitions(), OFFSET_BEGINNING) if request else None
 
 
 def _after(outcome: sending.Fields, since: int | None) -> bool:
+    """A record may have been written later than what it says was decided."""
     return since is None or outcome["occurred_time"] >= since

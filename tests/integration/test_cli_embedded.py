@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import time
+import tomllib
 from contextlib import contextmanager
 
 import pytest
+from confluent_kafka import Producer
 
 from tests.integration.test_intake_on_kafka import ROOT
 from tests.integration.test_run_command import DSR
@@ -150,4 +152,15 @@ def test_the_sandbox_with_a_broker_serves_a_whole_installation(here):
             done = dsr("submit", "erase", "-p", "829000", "-u", "ghost-1", "--wait", *settings)
             assert "not_found" in done.stdout
             assert "embedded" not in done.stderr
-            assert [] == dsr("dlq", "list", "--json", *settings)
+            bootstrap = tomllib.loads(snippet.read_text())["kafka"]["bootstrap_servers"]
+            producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
+            producer.produce("dsr.commands", b"jane-roe", b"jane")
+            assert producer.flush(10) == 0
+            wait_for(lambda: dsr("dlq", "list", "--json", *settings))
+            listed = dsr("dlq", "list", *settings).stdout
+            assert "undecodable" in listed
+            assert "jane" not in listed
+            dsr("dlq", "redrive", "0/0", *settings)
+            wait_for(lambda: len(dsr("dlq", "list", "--all", "--json", *settings)) == 2)
+            with running(here, "watch", "--since", "1h", *settings, until="not_found"):
+                pass

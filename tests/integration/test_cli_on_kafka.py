@@ -145,6 +145,7 @@ def test_letters_are_listed_and_produced_again_once_with_their_own_headers(rehea
     assert {("was", 2, "2026-06-16T11:40:00Z")} == {(r["topic"], r["attempts"], r["failed_at"]) for r in rows}
     assert [0, 2] == [row["offset"] for row in dsr("dlq", "redrive", "--reason", "unknown_schema", "-n", "--json")]
     assert [] == commands(rehearsal)
+    assert f"0/2     unknown_schema          2   2026-06-16 11:40   {'was'}" in dsr("dlq", "list").stdout
     dsr("dlq", "redrive", "--reason", "unknown_schema")
     assert ["letter 0", "letter 2"] == sorted(commands(rehearsal))
     assert [1, 3] == [row["offset"] for row in dsr("dlq", "list", "--json")]
@@ -209,6 +210,34 @@ def test_a_reader_starts_where_a_time_is(rehearsal):
     with TopicReader({"bootstrap.servers": rehearsal.bootstrap}, topic) as reader:
         assert 1 == reader.since(now - 600_000)[1]
         assert [(1, 1)] == [(r.partition, r.offset) for r in reader.to_end(reader.since(now - 600_000))]
+
+
+def test_topics_are_made_and_judged_for_programs(kafka_bootstrap, tmp_path):
+    """One object a topic, then one a flaw; nothing when all is well."""
+    prefix, file = uuid4().hex[:8], tmp_path / "dsr.toml"
+    names = {
+        "commands": f"{prefix}.c",
+        "outcomes": f"{prefix}.o",
+        "dead_letters": f"{prefix}.d",
+        "ledger": f"{prefix}.l",
+    }
+    lines = [f'{name} = "{topic}"' for name, topic in names.items()]
+    file.write_text("\n".join(["[kafka]", f'bootstrap_servers = "{kafka_bootstrap}"', *lines]), "utf-8")
+
+    def topics(verb):
+        command = [*DSR, "topics", verb, "--json", "-s", file]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+    code, flaws = topics("check")
+    assert (1, {(topic, "topic_missing") for topic in names.values()}) == (
+        code,
+        {(f["topic"], f["flaw"]) for f in flaws},
+    )
+    code, made = topics("create")
+    assert (0, dict.fromkeys(names.values(), True)) == (code, {each["topic"]: each["created"] for each in made})
+    assert (0, []) == topics("check")
+    assert {False} == {each["created"] for each in topics("create")[1]}
 
 
 def test_what_kafka_lacks_is_said_with_the_remedy(kafka_bootstrap, tmp_path):

@@ -5,18 +5,22 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 import schemas
 from consumer.cli import main
 from consumer.cli.check import next_step
+from consumer.cli.connection import Connection, registry_of
+from consumer.domain.errors import Fatal
 from consumer.ports import CredentialVerdict, Region
 from consumer.sandbox.amplitude import faults
 from consumer.sandbox.amplitude.server import PocketAmplitude
 from consumer.sandbox.amplitude.thread import PocketThread
 from consumer.sandbox.clock import ManualClock
-from tests.fakes.commands import NOW
+from consumer.settings import KafkaSettings
+from tests.fakes.commands import NOW, fields
 from tests.kafka.registry import Registry, serving
 
 
@@ -164,3 +168,29 @@ def test_every_verdict_that_is_not_good_has_a_next_step():
     """Nobody is left with a word."""
     without = {verdict for verdict in CredentialVerdict if next_step(verdict, "shop", Region.US) is None}
     assert {CredentialVerdict.VALID} == without
+
+
+def test_with_a_registry_in_the_settings_records_travel_under_its_ids(tmp_path):
+    """Asked on a loop of its own, because the commands are not coroutines; the topics' names are the subjects'."""
+    (tmp_path / "password").write_text("hunter2\n", "utf-8")
+    registry = Registry()
+    number = registry.add("my.commands-value", json.dumps(schemas.load(schemas.COMMANDS)))
+    with registry_in_a_thread(registry) as url:
+        told = SimpleNamespace(url=url, user="desk", password_file=tmp_path / "password")
+        settings = SimpleNamespace(kafka=KafkaSettings(commands="my.commands"), schema_registry=told)
+        with Connection(settings).codec() as codec:
+            value = codec.encode(schemas.COMMANDS, fields("u-1"))
+            assert b"\0" + number.to_bytes(4, "big") == value[:5]
+            assert "shop" == codec.decode(schemas.COMMANDS, value)["project"]
+
+
+def test_the_registry_of_the_settings_is_optional_and_its_password_prints_as_stars(tmp_path):
+    """Without a URL there is none; a password file that is not there is said to be."""
+    assert registry_of(SimpleNamespace()) is None
+    assert registry_of(SimpleNamespace(schema_registry=SimpleNamespace(url=None))) is None
+    (tmp_path / "password").write_text("hunter2", "utf-8")
+    told = SimpleNamespace(url="http://r", user="desk", password_file=tmp_path / "password")
+    assert "hunter2" not in repr(registry_of(SimpleNamespace(schema_registry=told)))
+    told.password_file = tmp_path / "nowhere"
+    with pytest.raises(Fatal, match="password file"):
+        registry_of(SimpleNamespace(schema_registry=told))

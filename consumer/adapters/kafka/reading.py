@@ -23,6 +23,9 @@ PATIENCE_S = 20.0
 """How long an open transaction may hide the end of a partition before what is committed is taken for everything."""
 BATCH = 1_000
 
+EMBEDDED = "mockCluster"
+"""How the id of librdkafka's mock cluster begins."""
+
 Positions = Mapping[Partition, int]
 
 
@@ -79,8 +82,13 @@ class TopicReader:
             }
 
     def since(self, instant: Millis) -> dict[Partition, int]:
-        """The first offset of each partition that was written at `instant` or later; its end if there is none."""
+        """The first offset of each partition that was written at `instant` or later; its end if there is none.
+
+        The embedded broker cannot be asked by time: there it is the beginning.
+        """
         with reaching(self._topic):
+            if (self._client.list_topics(self._topic, timeout=ANSWER_S).cluster_id or "").startswith(EMBEDDED):
+                return dict.fromkeys(self.partitions(), OFFSET_BEGINNING)
             asked = [TopicPartition(self._topic, partition, instant) for partition in self.partitions()]
             found = self._client.offsets_for_times(asked, timeout=ANSWER_S)
         return {Partition(place.partition): place.offset if place.offset >= 0 else OFFSET_END for place in found}
