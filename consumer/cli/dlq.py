@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-import schemas
-from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka.reading import TopicReader
-from consumer.adapters.kafka.redrive import Progress, Redrive, letters, progress
+from consumer.adapters.kafka.redrive import Progress, Redrive, progress
+from consumer.adapters.kafka.redrive import letters as read_letters
+from consumer.cli import letters
 from consumer.cli.connection import Connection, connect
 from consumer.cli.options import AsJson, Embedded, File
-from consumer.cli.printing import DIM, emit, iso, plural, remark, say, show, shown, table
-from consumer.domain.errors import Poison, Reason, Refused
+from consumer.cli.printing import DIM, emit, plural, remark, say, show, shown, table
+from consumer.domain.errors import Reason, Refused
 from consumer.domain.letter import Letter
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: look at them, produce them again.")
@@ -65,12 +64,12 @@ def list_letters(
     """
     connection = connect(settings, use_embedded=embedded)
     with connection.dead_letters() as reader:
-        found, done = letters(reader), _progress(connection, reader)
+        found, done = read_letters(reader), _progress(connection, reader)
     chosen = [letter for letter in found if reason in {None, letter.reason}]
     chosen = [letter for letter in chosen if everything or not _redriven(letter, done)]
     if json:
         for letter in chosen:
-            emit(_row_json(letter, redriven=_redriven(letter, done)))
+            emit(letters.as_json(letter, redriven=_redriven(letter, done)))
         return
     if not chosen:
         remark(
@@ -84,8 +83,8 @@ def list_letters(
             f"{letter.partition}/{letter.offset}",
             letter.reason,
             str(letter.attempts),
-            shown(_failed_at(letter)),
-            "/".join(filter(None, _origin(letter))),
+            shown(letters.failed_at(letter)),
+            "/".join(filter(None, letters.origin(letter))),
             f"{letter.size_bytes:,}",
             again,
         )
@@ -118,10 +117,10 @@ def show_letter(
     connection = connect(settings, use_embedded=embedded)
     with connection.codec() as codec, connection.dead_letters() as reader:
         done = _progress(connection, reader)
-        (letter,) = _named(letters(reader), [place])
-        told = _row_json(letter, redriven=_redriven(letter, done)) | {"headers": letter.ours()}
+        (letter,) = _named(read_letters(reader), [place])
+        told = letters.as_json(letter, redriven=_redriven(letter, done)) | {"headers": letter.ours()}
         if reveal:
-            told |= _content(letter, codec)
+            told |= letters.content(letter, codec)
     if json:
         emit(told)
         return
@@ -174,11 +173,11 @@ def redrive(
         remark("the embedded broker cannot remember what was produced again: a second redrive repeats it", DIM)
     with connection.dead_letters() as reader:
         if dry_run:
-            _tell(_chosen(letters(reader), _progress(connection, reader), places, reason), json=json, dry_run=True)
+            _tell(_chosen(read_letters(reader), _progress(connection, reader), places, reason), json=json, dry_run=True)
             return
         with Redrive(connection.config, kafka.dead_letters, _group(connection), kafka.commands) as run:
             done = run.progress(reader.partitions())
-            there = letters(reader)
+            there = read_letters(reader)
             chosen = _chosen(there, done, places, reason)
             run.send(chosen, there, done)
     _tell(chosen, json=json, dry_run=False)
@@ -193,7 +192,7 @@ def _chosen(there: list[Letter], done: Progress, places: list[Place] | None, rea
 def _tell(chosen: list[Letter], *, json: bool, dry_run: bool) -> None:
     if json:
         for letter in chosen:
-            emit(_row_json(letter, redriven=not dry_run))
+            emit(letters.as_json(letter, redriven=not dry_run))
         return
     for letter in chosen:
         say(f"{letter.partition}/{letter.offset}  {letter.reason}")
@@ -228,46 +227,3 @@ def _progress(connection: Connection, reader: TopicReader) -> Progress:
 
 def _redriven(letter: Letter, done: Progress) -> bool:
     return letter.partition in done and letter.offset in done[letter.partition]
-
-
-def _origin(letter: Letter) -> tuple[str, str, str]:
-    told = (letter.told(f"__connect.errors.{name}") for name in ("topic", "partition", "offset"))
-    topic, partition, offset = told
-    return topic, partition, offset
-
-
-def _failed_at(letter: Letter) -> int | None:
-    text = letter.told("dsr.failed_at")
-    longest = int(datetime.max.replace(tzinfo=UTC).timestamp()) * 1000
-    return int(text) if text.isdecimal() and int(text) <= longest else None
-
-
-def _row_json(letter: Letter, *, redriven: bool) -> dict[str, Any]:
-    topic, partition, offset = _origin(letter)
-    return {
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "reason": letter.reason,
-        "attempts": letter.attempts,
-        "failed_at": iso(_failed_at(letter)),
-        "topic": topic,
-        "topic_partition": int(partition) if partition.isdecimal() else None,
-        "topic_offset": int(offset) if offset.isdecimal() else None,
-        "size_bytes": letter.size_bytes,
-        "redriven": redriven,
-    }
-
-
-def _content(letter: Letter, codec: Codec) -> dict[str, Any]:
-    ours = letter.ours()
-    others = {name: (value or b"").hex() for name, value in letter.headers if name not in ours}
-    try:
-        decoded = codec.decode(schemas.COMMANDS, letter.value)
-    except Poison:
-        decoded = None
-    return {
-        "key_hex": (letter.key or b"").hex(),
-        "value_hex": (letter.value or b"").hex(),
-        "other_headers": others,
-        "decoded": decoded,
-    }

@@ -177,6 +177,16 @@ def test_a_letter_is_shown_without_its_content_unless_it_is_asked_for(rehearsal,
     assert "no such dead letter" in dsr("dlq", "show", "7", code=1).stderr
 
 
+def test_the_largest_command_can_be_produced_again(rehearsal, dsr):
+    """Larger than a client sends by default: whatever fitted the commands' topic fits it again."""
+    value = b"x" * 1_045_000
+    producer = Producer({"bootstrap.servers": rehearsal.bootstrap, "message.max.bytes": 2_000_000})
+    producer.produce(rehearsal.topics.dead_letters, value, b"key", headers=[("dsr.reason", b"undecodable")])
+    assert producer.flush(30) == 0
+    dsr("dlq", "redrive")
+    assert [value] == [message.value() for message in rehearsal.read(rehearsal.topics.commands)]
+
+
 def test_a_redrive_that_is_killed_repeats_nothing_and_leaves_nothing_out(rehearsal, dsr, tmp_path):
     """SIGKILL as soon as a transaction is through, again and again; at the end each letter is there once."""
     count = 40 * TRANSACTION

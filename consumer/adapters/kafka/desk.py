@@ -7,6 +7,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from consumer.adapters.kafka.admin import COMMAND_BYTES
 from consumer.adapters.kafka.reading import reaching
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.halt import HALT_KEY
@@ -45,6 +46,7 @@ def lift(config: Mapping[str, Any], ledger: str, partitions: Iterable[Partition]
 
 def _producer(config: Mapping[str, Any]) -> Producer:
     own = {"enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 5, "log_level": 0}
+    own |= {"message.max.bytes": COMMAND_BYTES}
     return Producer(own | dict(config) | {"delivery.timeout.ms": DELIVERY_S * 1000})
 
 

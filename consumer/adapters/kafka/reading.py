@@ -110,7 +110,7 @@ class TopicReader:
 
     def follow(self, start: Positions | None = None) -> Iterator[Record | None]:
         """Every committed record from `start` (default: the end), for ever; None after each while without any."""
-        self._assign(start or dict.fromkeys(self.partitions(), OFFSET_END))
+        self._assign(start or self.ends())
         while True:
             found = [message for message in self._consume(0.2) if message.error() is None]
             yield from map(record_of, found)

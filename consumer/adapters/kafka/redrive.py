@@ -13,12 +13,15 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from consumer.adapters.kafka.reading import ANSWER_S, TopicReader, reaching
+from consumer.adapters.kafka.admin import COMMAND_BYTES
+from consumer.adapters.kafka.reading import TopicReader, reaching
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.letter import Letter, Redriven
 from consumer.turn import Partition
 
 CALL_S = 30.0
+TIMEOUT_MS = 10_000
+"""After this long the broker ends the transaction of a run that was killed; until then its progress is not known."""
 TRANSACTION = 200
 """Letters in one transaction."""
 
@@ -47,8 +50,10 @@ class Redrive:
         self._config, self._topic, self._group, self._target = config, topic, group, target
 
     def __enter__(self) -> Self:
-        own = {"transactional.id": self._group, "partitioner": "murmur2_random", "log_level": 0}
-        self._producer = Producer(own | dict(self._config) | {"transaction.timeout.ms": 30_000})
+        own = {"partitioner": "murmur2_random", "message.max.bytes": 2 * COMMAND_BYTES, "log_level": 0}
+        self._producer = Producer(
+            own | dict(self._config) | {"transactional.id": self._group, "transaction.timeout.ms": TIMEOUT_MS}
+        )
         self._consumer = _member(self._config, self._group)
         with reaching(self._topic):
             self._producer.init_transactions(CALL_S)
@@ -106,5 +111,5 @@ def _member(config: Mapping[str, Any], group: str) -> Consumer:
 
 def _progress(consumer: Consumer, topic: str, partitions: Iterable[Partition]) -> Progress:
     with reaching(topic):
-        found = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=ANSWER_S)
+        found = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=CALL_S)
     return {place.partition: Redriven.parse(place.offset, place.metadata or "") for place in found}

@@ -36,13 +36,13 @@ def survey(
     small however many there are; with `about` only that request id is decoded at all, beside projects and halts.
     `Fatal(UNDECODABLE)` for a record that a newer version wrote."""
     wanted = ("project/", HALT_KEY, f"{about}/") if about is not None else ("",)
-    return _fold((r for r in reader.to_end() if (r.key or b"").decode().startswith(wanted)), codec, keep)
+    return _fold((record for record in reader.to_end() if _key(record).startswith(wanted)), codec, keep)
 
 
 def _fold(records: Iterable[Record], codec: Codec, keep: Callable[[RequestEntry], T | None]) -> Survey[T]:
     found: Survey[T] = Survey()
     for record in records:
-        key = (record.key or b"").decode()
+        key = _key(record)
         if record.value is None:
             _forget(found, record.partition, key)
             continue
@@ -54,6 +54,10 @@ def _fold(records: Iterable[Record], codec: Codec, keep: Callable[[RequestEntry]
             case RequestEntry() as entry:
                 _keep(found.requests, key, keep(entry))
     return found
+
+
+def _key(record: Record) -> str:
+    return (record.key or b"").decode("utf-8", "replace")
 
 
 def _forget(found: Survey[T], partition: Partition, key: str) -> None:
