@@ -48,7 +48,8 @@ def sandbox(
 
     Everybody exists there; user ids that begin with `ghost-` do not. `/fake/*`
     seeds people, injects faults, moves the calendar and shows counters. The
-    made-up keys are printed: they open nothing else.
+    made-up keys are printed: they open nothing else. With --kafka the topics
+    are there already, and `dsr topics` cannot look at them.
 
     \b
     Examples:
