@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from consumer.domain.entry import RequestEntry
-from consumer.domain.errors import CallFailed, LeaseLost
+from consumer.domain.errors import CallFailed, LeaseLost, Reason
 from consumer.domain.project import ProjectState
 from consumer.domain.subject import ProjectId
 from consumer.lane import Lane, LanePolicy
@@ -49,7 +49,7 @@ class Lanes:
         self,
         *,
         ledger: Callable[[], Ledger],
-        access: Callable[[ProjectId], Access | None],
+        access: Callable[[ProjectId], Access | Reason | None],
         privacy: Privacy,
         clock: Clock,
         policy: LanePolicy,
@@ -59,6 +59,7 @@ class Lanes:
         self._ledger, self._access, self._privacy, self._clock = ledger, access, privacy, clock
         self._policy, self._lease_s = policy, lease_s
         self._epochs: dict[Partition, int] = {}
+        self._settling: set[Partition] = set()
         self._lanes: dict[tuple[Partition, ProjectId], tuple[Lane, asyncio.Task[None]]] = {}
         self.failed: asyncio.Future[None] = self._loop.create_future()
         """Never done, unless a lane met a bug: then it holds the exception, and the process must stop."""
@@ -66,6 +67,15 @@ class Lanes:
     def opened(self, partition: Partition, epoch: int, states: list[ProjectState], watched: list[ProjectId]) -> None:
         """A partition is ours."""
         self._loop.call_soon_threadsafe(self._opened, partition, epoch, states, watched)
+
+    def settling(self, partition: Partition) -> None:
+        """A partition is about to be given up: nothing new is sent for it."""
+        self._settling.add(partition)
+
+    def busy(self, partition: Partition) -> bool:
+        """Whether a call of the partition is still under way. Calls are abandoned, and reconciled by the next owner."""
+        del partition
+        return False
 
     def closed(self, partition: Partition) -> None:
         """A partition is no longer ours."""
@@ -81,6 +91,7 @@ class Lanes:
 
     def _opened(self, partition: Partition, epoch: int, states: list[ProjectState], watched: list[ProjectId]) -> None:
         self._epochs[partition] = epoch
+        self._settling.discard(partition)
         self._project_changed(partition, states)
         for project in watched:
             self._lane(partition, project).watching = True
@@ -114,7 +125,7 @@ class Lanes:
             lane = Lane(
                 partition=partition,
                 state=ProjectState(project),
-                access=lambda: self._access(project),
+                access=lambda: _usable(self._access(project)),
                 write=lambda decide: self._write(partition, epoch, decide),
                 privacy=self._privacy,
                 pacer=pacer,
@@ -133,7 +144,11 @@ class Lanes:
     def _holds_lease(self, partition: Partition, epoch: int) -> bool:
         """Ours, and proven so lately that no other member can have taken over meanwhile, frozen process or not."""
         ledger = self._ledger()
-        return ledger.owns(partition, epoch) and self._clock.monotonic() - ledger.proven_at < self._lease_s
+        return (
+            partition not in self._settling
+            and ledger.owns(partition, epoch)
+            and self._clock.monotonic() - ledger.proven_at < self._lease_s
+        )
 
     def _write(self, partition: Partition, epoch: int, decide: Callable[[Turn], None]) -> asyncio.Future[bool]:
         future: asyncio.Future[bool] = self._loop.create_future()
@@ -162,6 +177,10 @@ async def _run(lane: Lane, pacer: Pacer) -> None:
             pacer.failed(failed)
         except LeaseLost:
             await asyncio.sleep(IDLE_S)
+
+
+def _usable(found: Access | Reason | None) -> Access | None:
+    return found if isinstance(found, Access) else None
 
 
 def _resolve(future: asyncio.Future[bool], committed: bool) -> None:

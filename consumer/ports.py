@@ -38,13 +38,17 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where and as whom one project is called. `base_url` overrides the region's host (tests, proxies)."""
+    """Where and as whom one project is called. `base_url` overrides the region's host (tests, proxies).
+
+    `org_wide`: by User Privacy v2, which is experimental and deletes in every project of the org.
+    """
 
     project: ProjectId
     org: OrgId
     region: Region
     keys: KeyPair
     base_url: str | None = None
+    org_wide: bool = False
 
 
 class Clock(Protocol):

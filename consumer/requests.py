@@ -5,6 +5,7 @@ Pure but for the turn it writes into. A record ends in exactly one way: dead-let
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,7 +44,7 @@ class Intake:
         except Poison as poison:
             turn.bury(record, poison.reason)
             return
-        to = asked(fields)
+        to = asked(fields, _traceparent(record))
         if not rules:
             turn.outcomes.append(_refusal(turn, fields, to, Reason.UNKNOWN_PROJECT, None))
         for rule in rules:
@@ -64,6 +65,15 @@ class Intake:
             raise Poison(Reason.ROUTING_LOOP)
         turn.rerouted.append(Reroute(record, home))
         return True
+
+
+def _traceparent(record: Record) -> str | None:
+    """The record's W3C trace context; nothing else that stands in that header is passed on."""
+    given = next((value for name, value in record.headers if name == "traceparent"), None) or b""
+    return given.decode() if _TRACEPARENT.fullmatch(given) else None
+
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def _take(turn: Turn, partition: Partition, fields: Mapping[str, Any], to: Asked, rule: ProjectRule) -> None:
@@ -146,7 +156,8 @@ class _Case:
         state = self.turn.project(self.partition, self.rule.project)
         over_cap = state.over_cap(self.rule.daily_cap, self.turn.now)
         self.turn.put_project(self.partition, state.accepted(self.turn.now))
-        return erasure.accept(self.command, identities, self.rule, self.turn.now, over_cap)
+        fresh = erasure.accept(self.command, identities, self.rule, self.turn.now, over_cap)
+        return replace(fresh, traceparent=self.to.traceparent)
 
     def _submit_again(self, entry: RequestEntry) -> None:
         if not self.command.body_digest.startswith(entry.body_digest):

@@ -76,15 +76,16 @@ class Asked:
     request_id: RequestId | None
     project: ProjectId | None
     org: OrgId | None
+    traceparent: str | None = None
 
 
-def asked(fields: Mapping[str, Any]) -> Asked:
+def asked(fields: Mapping[str, Any], traceparent: str | None = None) -> Asked:
     """Read off any decoded `DsrCommand`; never raises. A malformed request id is left out: it could be anything."""
     try:
         request_id = RequestId(str(UUID(fields["subject_request_id"] or "")))
     except ValueError:
         request_id = None
-    return Asked(fields["command_id"], request_id, fields["project"], fields["org"])
+    return Asked(fields["command_id"], request_id, fields["project"], fields["org"], traceparent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from consumer.domain.deadline import AT_RISK_BELOW_MS, scrub_expected
 from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Reason
 from consumer.domain.lifecycle import OPENDSR_STATUS, Stage
-from consumer.domain.subject import CommandId, Millis, ProjectId
+from consumer.domain.subject import CommandId, Millis, ProjectId, RequestId
 
 NAMESPACE = UUID("6f0c6a52-5d0e-5c1c-9a0b-3b6f2f0a7d11")
 
@@ -53,6 +53,17 @@ class Outcome:
     notice: Notice | None = None
     duplicate_of: CommandId | None = None
     expected: Millis | None = None
+
+    @property
+    def request_id(self) -> RequestId | None:
+        """The request it is about, if it is about one."""
+        about = self.entry or self.asked
+        return about.request_id if about else None
+
+    @property
+    def traceparent(self) -> str | None:
+        """The trace context to send on: of the command that is answered, else of the one that began the run."""
+        return (self.asked and self.asked.traceparent) or (self.entry and self.entry.traceparent) or None
 
     @property
     def status(self) -> str:
