@@ -74,9 +74,7 @@ CATALOGUE: tuple[Metric, ...] = (
     # what is said
     Metric("dsr_outcomes_total", _C, "Durable outcomes.", ("kind", "stage", "reason")),
     Metric("dsr_notices_total", _C, "Durable notices about requests.", ("project", "notice")),
-    Metric(
-        "dsr_deadline_slack_seconds", _H, "Deadline minus expected erasure, at a stage; late is 0.", ("stage",), SLACK_S
-    ),
+    Metric("dsr_deadline_slack_seconds", _H, "Deadline minus expected erasure; late is 0.", ("stage",), SLACK_S),
     # Kafka
     Metric("dsr_commands_total", _C, "Commands taken in durably."),
     Metric("dsr_dead_letters_total", _C, "Records dead-lettered durably.", ("reason",)),
