@@ -22,6 +22,7 @@ from prometheus_client import generate_latest
 import schemas
 from consumer.adapters import cloudevents
 from consumer.adapters.admin_server import AdminServer
+from consumer.adapters.amplitude.client import AmplitudeClient
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
 from consumer.adapters.kafka.transaction import _why
@@ -140,10 +141,11 @@ async def failures(service):
     """What the client raises in each kind of trouble, as a traceback would print it."""
     wrong = replace(service.access, keys=replace(service.access.keys, secret_key=Secret(WRONG_KEY)))
     nowhere = replace(service.access, base_url="http://127.0.0.1:9")
+    client = AmplitudeClient(service.clock)
     asks = [
-        lambda access: service.client.schedule(access, CALL, lambda: None),
-        lambda access: service.client.jobs(access, "2026-06-01", "2026-07-01", lambda: None),
-        lambda access: service.client.revoke(access, int(AMPLITUDE_IDS[1]), "2026-06-28", lambda: None),
+        lambda access: client.schedule(access, CALL, lambda: None),
+        lambda access: client.jobs(access, "2026-06-01", "2026-07-01", lambda: None),
+        lambda access: client.revoke(access, int(AMPLITUDE_IDS[1]), "2026-06-28", lambda: None),
     ]
     for ask in asks:
         for fault in FAULTS:
@@ -153,6 +155,7 @@ async def failures(service):
         service.pocket.world.faults.clear()
         yield await failure(ask(wrong))
         yield await failure(ask(nowhere))
+    await client.close()
 
 
 async def failure(call):

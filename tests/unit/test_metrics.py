@@ -171,7 +171,7 @@ def test_gauges_are_what_the_kafka_thread_reports():
     member.stream = replace(WORKING, intake=Reason.BACKLOG_FULL, alive=False, proven_at=None)
     assert value(meter, "dsr_intake_paused", reason="backlog_full") == 1
     assert value(meter, "dsr_kafka_thread_alive") == 0
-    assert value(meter, "dsr_last_transaction_age_seconds") is None
+    assert value(meter, "dsr_last_transaction_age_seconds") == 30
 
 
 def test_a_scrape_before_the_first_report_is_valid():
