@@ -34,7 +34,7 @@ class Gauges(Collector):
         """Every gauge of the catalogue, in its order."""
         samples = self._of_probes() | _of_lanes(self._probes.lanes(), self._probes.clock.now())
         if (report := self._probes.stream()) is not None:
-            samples |= _of_stream(report, self._probes.clock.monotonic())
+            samples |= _of_stream(report)
         for metric in CATALOGUE:
             if metric.shape is Shape.GAUGE:
                 family = _family(metric.name)
@@ -46,6 +46,7 @@ class Gauges(Collector):
         return {
             "dsr_ready": [((), float(self._probes.ready().good))],
             "dsr_kafka_thread_turn_age_seconds": [((), self._probes.turn_age_s())],
+            "dsr_last_transaction_age_seconds": [((), self._probes.transaction_age_s())],
         }
 
 
@@ -54,12 +55,10 @@ def _family(name: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
 
 
-def _of_stream(report: StreamReport, now_s: float) -> Samples:
+def _of_stream(report: StreamReport) -> Samples:
     requests = {"active": report.active, "resting": report.resting, "closed": report.closed}
-    proven_at = report.proven_at
     return {
         "dsr_kafka_thread_alive": [((), float(report.alive))],
-        "dsr_last_transaction_age_seconds": [] if proven_at is None else [((), max(0.0, now_s - proven_at))],
         "dsr_owned_partitions": [((), len(report.owned))],
         "dsr_restoring_partitions": [((), len(report.restoring))],
         "dsr_partition_halted": [((str(p), reason.value), 1) for p, reason in sorted(report.halted.items())],

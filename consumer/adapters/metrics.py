@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 
@@ -28,6 +30,9 @@ POISON = (
     Reason.ROUTING_LOOP,
 )
 DAY_S = 86_400.0
+
+
+Labelled = TypeVar("Labelled", Counter, Histogram)
 
 
 class Shape(StrEnum):
@@ -74,17 +79,15 @@ CATALOGUE: tuple[Metric, ...] = (
     # what is said
     Metric("dsr_outcomes_total", _C, "Durable outcomes.", ("kind", "stage", "reason")),
     Metric("dsr_notices_total", _C, "Durable notices about requests.", ("project", "notice")),
-    Metric(
-        "dsr_deadline_slack_seconds", _H, "Deadline minus expected erasure, at a stage; late is 0.", ("stage",), SLACK_S
-    ),
+    Metric("dsr_deadline_slack_seconds", _H, "Deadline minus expected erasure; late is 0.", ("stage",), SLACK_S),
     # Kafka
     Metric("dsr_commands_total", _C, "Commands taken in durably."),
     Metric("dsr_dead_letters_total", _C, "Records dead-lettered durably.", ("reason",)),
     Metric("dsr_transaction_seconds", _H, "One committed transaction.", (), TRANSACTION_S),
     Metric("dsr_restore_seconds", _H, "Reading one partition's ledger back.", (), RESTORE_S),
     Metric("dsr_kafka_thread_alive", _G, "0: the Kafka thread has ended."),
-    Metric("dsr_kafka_thread_turn_age_seconds", _G, "Since the Kafka thread's last turn."),
-    Metric("dsr_last_transaction_age_seconds", _G, "Since the last transaction that the broker accepted."),
+    Metric("dsr_kafka_thread_turn_age_seconds", _G, "Since the Kafka thread's last turn, or the start."),
+    Metric("dsr_last_transaction_age_seconds", _G, "Since the last accepted transaction, or the start."),
     Metric("dsr_owned_partitions", _G, "Partitions that this member owns, restored."),
     Metric("dsr_restoring_partitions", _G, "Partitions whose ledger is being read back."),
     Metric("dsr_partition_halted", _G, "1: intake of the partition is halted.", ("partition", "reason")),
@@ -103,8 +106,11 @@ class PrometheusMeter:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry or CollectorRegistry()
         self._projects = projects
-        self._counters = {m.name: self._counter(m) for m in CATALOGUE if m.shape is Shape.COUNTER}
-        self._histograms = {m.name: self._histogram(m) for m in CATALOGUE if m.shape is Shape.HISTOGRAM}
+        counters = {m.name: self._counter(m) for m in CATALOGUE if m.shape is Shape.COUNTER}
+        histograms = {m.name: self._histogram(m) for m in CATALOGUE if m.shape is Shape.HISTOGRAM}
+        # The Kafka thread counts every outcome, and most of that is finding the series; label sets are few.
+        self._counts = cache(lambda name, *labels: _series(counters[name], labels))
+        self._observes = cache(lambda name, *labels: _series(histograms[name], labels))
         ProcessCollector(registry=self.registry)
         self._start_at_zero()
 
@@ -117,51 +123,54 @@ class PrometheusMeter:
     def _start_at_zero(self) -> None:
         """What alerts watch must exist before it happens: `increase()` does not see a series that appears at 1."""
         for reason in POISON:
-            self._counters["dsr_dead_letters_total"].labels(reason)
+            self._counts("dsr_dead_letters_total", reason.value)
         for project in self._projects():
-            self._counters["dsr_sent_ids_total"].labels(project)
-            self._counters["dsr_resubmitted_ids_total"].labels(project)
+            self._counts("dsr_sent_ids_total", project)
+            self._counts("dsr_resubmitted_ids_total", project)
             for what in Notice:
-                self._counters["dsr_notices_total"].labels(project, what.value)
+                self._counts("dsr_notices_total", project, what.value)
 
     def _listed(self, project: str | None) -> str:
         return project if project is not None and project in self._projects() else UNLISTED
 
     def called(self, project: ProjectId, verb: str, answer: str, took_s: float) -> None:
         """One HTTP call that left."""
-        self._counters["dsr_amplitude_calls_total"].labels(self._listed(project), verb, answer).inc()
-        self._histograms["dsr_amplitude_call_seconds"].labels(verb).observe(took_s)
+        self._counts("dsr_amplitude_calls_total", self._listed(project), verb, answer).inc()
+        self._observes("dsr_amplitude_call_seconds", verb).observe(took_s)
 
     def batched(self, project: ProjectId, ids: int) -> None:
         """One POST was sent."""
-        self._histograms["dsr_batch_ids"].observe(ids)
-        self._counters["dsr_sent_ids_total"].labels(self._listed(project)).inc(ids)
+        self._observes("dsr_batch_ids").observe(ids)
+        self._counts("dsr_sent_ids_total", self._listed(project)).inc(ids)
 
     def resubmitted(self, project: ProjectId, ids: int) -> None:
         """Ids were sent again."""
-        self._counters["dsr_resubmitted_ids_total"].labels(self._listed(project)).inc(ids)
+        self._counts("dsr_resubmitted_ids_total", self._listed(project)).inc(ids)
 
     def said(self, outcome: Outcome) -> None:
         """One outcome is durable. The slack is observed at stages only: notices would repeat it.
 
         A late one is observed as 0, because OpenMetrics has no valid form for a histogram with negative bounds.
         """
-        kind, stage = outcome.kind, outcome.stage.value
-        self._counters["dsr_outcomes_total"].labels(kind.value, stage, outcome.reason or NO_REASON).inc()
+        self._counts("dsr_outcomes_total", outcome.kind, outcome.stage, outcome.reason or NO_REASON).inc()
         if outcome.notice is not None:
-            self._counters["dsr_notices_total"].labels(self._listed(outcome.project), outcome.notice.value).inc()
-        if kind is Kind.STAGE and outcome.slack_ms is not None:
-            self._histograms["dsr_deadline_slack_seconds"].labels(stage).observe(max(0, outcome.slack_ms) / 1000)
+            self._counts("dsr_notices_total", self._listed(outcome.project), outcome.notice).inc()
+        if outcome.kind is Kind.STAGE and (slack_ms := outcome.slack_ms) is not None:
+            self._observes("dsr_deadline_slack_seconds", outcome.stage).observe(max(0, slack_ms) / 1000)
 
     def buried(self, reason: Reason) -> None:
         """One record is dead-lettered."""
-        self._counters["dsr_dead_letters_total"].labels(reason.value).inc()
+        self._counts("dsr_dead_letters_total", reason).inc()
 
     def committed(self, took_s: float, records: int) -> None:
         """One transaction with so many commands was committed."""
-        self._histograms["dsr_transaction_seconds"].observe(took_s)
-        self._counters["dsr_commands_total"].inc(records)
+        self._observes("dsr_transaction_seconds").observe(took_s)
+        self._counts("dsr_commands_total").inc(records)
 
     def restored(self, took_s: float) -> None:
         """One partition's ledger was read back."""
-        self._histograms["dsr_restore_seconds"].observe(took_s)
+        self._observes("dsr_restore_seconds").observe(took_s)
+
+
+def _series(metric: Labelled, labels: tuple[str, ...]) -> Labelled:
+    return metric.labels(*labels) if labels else metric

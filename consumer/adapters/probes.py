@@ -76,6 +76,12 @@ class Probes:
         report = self.stream()
         return max(0.0, self.clock.monotonic() - (report.turned_at if report else self._began))
 
+    def transaction_age_s(self) -> float:
+        """Since the last transaction that the broker accepted, or since this was made if there was none yet."""
+        report = self.stream()
+        proven_at = report.proven_at if report and report.proven_at is not None else self._began
+        return max(0.0, self.clock.monotonic() - proven_at)
+
     def _said(self, report: StreamReport) -> dict[str, Any]:
         parked = {lane.project: lane.reason.value for lane in self.lanes() if lane.reason in PARKED and lane.reason}
         return {

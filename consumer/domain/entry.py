@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, NewType
 
 from consumer.domain.command import IdentityKind, RequestType
@@ -29,7 +29,7 @@ class JobRef:
     """
 
     day: Day
-    amplitude_id: AmplitudeId | None
+    amplitude_id: AmplitudeId | None = field(repr=False)
     batch: BatchId | None = None
     status: JobStatus = JobStatus.STAGING
     scrubbed_on: Day | None = None

@@ -111,7 +111,7 @@ class Breaking(intake_worker.Nobody):
 
 
 def test_what_fails_inside_a_rebalance_ends_the_thread_and_is_said(members):
-    """confluent-kafka turns it into something that no `except` catches: the thread would end as if it had been asked."""
+    """confluent-kafka makes it something that no `except` catches: the thread would end as if it had been asked."""
     stream = joined(members, "a", Breaking())
     until(lambda: len(stream.report.owned) == PARTITIONS)
     joined(members, "b", intake_worker.Nobody())

@@ -1,6 +1,7 @@
 """The admin port, over a real socket."""
 
 import socket
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -8,11 +9,12 @@ import aiohttp
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
+from prometheus_client.registry import Collector
 from structlog.testing import capture_logs
 
 from consumer.adapters.admin_server import AdminServer
 from consumer.adapters.metrics import PrometheusMeter
-from consumer.adapters.probes import TURN_LIMIT_S
+from consumer.adapters.probes import TURN_LIMIT_S, Probes
 from consumer.domain.errors import Fatal, Reason
 from tests.fakes.reports import WORKING, Member
 
@@ -48,6 +50,29 @@ async def test_metrics_come_in_the_format_that_the_scraper_prefers():
             assert (status, content_type[: len(wanted)]) == (200, wanted)
             names = {family.name.removesuffix("_total") for family in read(body)}
             assert {"dsr_dead_letters", "dsr_ready", "dsr_project_up", "process_resident_memory_bytes"} <= names
+
+
+async def test_lanes_are_asked_in_the_event_loop_and_the_text_is_made_elsewhere():
+    """Lanes belong to the loop; a thousand projects' text would keep their calls waiting."""
+    asked, encoding = [], []
+    meter, member = PrometheusMeter(lambda: ["shop"]), Member()
+    probes = Probes(lambda: WORKING, lambda: asked.append(threading.current_thread()) or [], member)
+
+    class Late(Collector):
+        def collect(self):
+            encoding.append(threading.current_thread())
+            return []
+
+    meter.registry.register(Late())
+    encoding.clear()
+    async with (
+        AdminServer(meter.registry, probes) as server,
+        aiohttp.request("GET", f"http://127.0.0.1:{server.port}/metrics") as answer,
+    ):
+        assert answer.status == 200
+    assert {threading.main_thread()} == set(asked)
+    assert encoding
+    assert threading.main_thread() not in encoding
 
 
 async def test_the_index_names_the_three_and_there_is_nothing_else():
