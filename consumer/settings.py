@@ -123,12 +123,13 @@ class Settings(BaseSettings):
             for name, project in self.projects.items()
         }
 
-    def access(self, project: ProjectId) -> Access | None:
-        """Where and as whom the project is called now; None without the project or one of its keys."""
+    def access(self, project: ProjectId) -> Access | Reason:
+        """Where and as whom the project is called now, or why it cannot be."""
         found = self.projects.get(project)
-        keys = found.keys() if found else None
-        if found is None or keys is None:
-            return None
+        if found is None:
+            return Reason.PROJECT_REMOVED
+        if (keys := found.keys()) is None:
+            return Reason.CREDENTIALS_MISSING
         return Access(project, OrgId(found.org or project), found.region, keys, found.base_url)
 
 

@@ -91,7 +91,10 @@ async def _verify(settings: Settings) -> list[tuple[str, str, str]]:
         found = []
         for name, project in settings.projects.items():
             access = settings.access(ProjectId(name))
-            verdict = (await client.verify(access)).value if access else "a key file is missing or empty"
+            if isinstance(access, Reason):
+                verdict = "a key file is missing or empty"
+            else:
+                verdict = (await client.verify(access)).value
             found.append((name, project.region.value, verdict))
         return found
 

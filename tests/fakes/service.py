@@ -12,8 +12,7 @@ from consumer.desk import RequestDesk
 from consumer.domain.command import ProjectRule
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
-from consumer.lane import LanePolicy
-from consumer.lanes import Lanes
+from consumer.lanes import LanePolicy, Lanes
 from consumer.ledger import Shard
 from consumer.requests import Intake
 from consumer.sandbox.amplitude.knobs import Knobs
@@ -24,7 +23,14 @@ from tests.fakes.commands import NOW, fields
 
 P = Partition(0)
 QUICK = {fault: Schedule(0.05, 0.05, 0.02) for fault in Fault}
-FAST = LanePolicy(linger_s=0.05, requester="dsr", least_interval_s=0.02, schedules=QUICK)
+FAST = LanePolicy(
+    linger_s=0.05,
+    requester="dsr",
+    least_interval_s=0.02,
+    schedules=QUICK,
+    access_check_s=0.05,
+    calendar_check_s=0.01,
+)
 
 
 class Service:

@@ -29,8 +29,8 @@ def test_keys_are_read_again_from_their_file(file):
     (file.parent / "secret").write_text("second", encoding="utf-8")
     assert settings.access("shop").keys.secret_key.reveal() == "second"
     (file.parent / "secret").unlink()
-    assert settings.access("shop") is None
-    assert settings.access("nowhere") is None
+    assert settings.access("shop") is Reason.CREDENTIALS_MISSING
+    assert settings.access("nowhere") is Reason.PROJECT_REMOVED
 
 
 def test_the_environment_wins_over_the_file(file, monkeypatch):
