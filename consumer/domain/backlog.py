@@ -193,7 +193,10 @@ class Backlog:
 
     def _wanting(self, ask: Ask, room: int, now: Millis, released: Millis | None) -> list[Place]:
         """Everybody who wants this id and is not held, the most urgent first."""
-        free = (place for place in self._wanted[ask] if not self._entries[place[0]].waits(now, released))
+        wanted = self._wanted[ask]
+        if len(wanted) == 1:
+            return list(wanted)  # it is the eligible one
+        free = (place for place in wanted if not self._entries[place[0]].waits(now, released))
         return nsmallest(room, free, key=lambda place: self._at(place).rank)
 
     def _claim(self, places: Iterable[Place]) -> tuple[Place, ...]:
@@ -238,10 +241,11 @@ class Backlog:
     def _shut(self, place: Place) -> None:
         """The identity is not to be sent, or is claimed."""
         key, position = place
-        opened = self._open.get(key, {}).pop(position, None)
+        opens = self._open.get(key)
+        opened = opens.pop(position, None) if opens else None
         if opened is None:
             return
-        if not self._open[key]:
+        if not opens:
             del self._open[key]
         if opened.alone:
             self._alone.withdraw(place)

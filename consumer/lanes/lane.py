@@ -76,13 +76,13 @@ class Lane:
                 await self._make(call)
             else:
                 self._set_alarm(now)
-                await self.ground.bell.rest(self._batches.linger_s())
+                await self.ground.bell.rest(self._idle_s())
 
     @property
     def _lead_s(self) -> float:
-        """How long before its slot a call is chosen and prepared: enough for a commit, and no more than one slot, so
-        that a lane that must wait for long has nothing written ahead."""
-        return self.ground.policy.least_interval_s
+        """How long before its slot a call is chosen and prepared: enough for a commit. Not earlier, so that what is
+        written ahead does not wait for long, and so that planning does not hold up the call that has just left."""
+        return self.ground.policy.least_interval_s / 2
 
     def _next(self) -> Call | None:
         """The call that is due, of the kind whose turn was the longest ago: a flood of cancels takes half the slots
@@ -93,6 +93,15 @@ class Lane:
                 self._turns.append(due)
                 return call
         return None
+
+    def _idle_s(self) -> float | None:
+        """How long to rest without a call to make. A lane without keys looks for them, to say when they are back."""
+        if self._parking.reason not in WITHOUT_KEYS:
+            return self._batches.linger_s()
+        if not isinstance(self._access(), Reason):
+            self._parking.leave()
+            return 0.0
+        return self.ground.policy.access_check_s
 
     def _set_alarm(self, now: Millis) -> None:
         """What was due at `now` was looked at; what comes later must wake the lane."""
@@ -111,7 +120,7 @@ class Lane:
         with self.ground.tenure.occupied():
             if not await call.prepare():
                 return
-            departure = await self._pacer.slot(2 * self._lead_s, self.ground.bell)
+            departure = await self._pacer.slot(self.ground.policy.least_interval_s, self.ground.bell)
             if departure is None:
                 await self._stay(call)
                 return
