@@ -31,8 +31,7 @@ from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.project import ProjectState
 from consumer.domain.subject import Millis
-from consumer.lane import LanePolicy
-from consumer.lanes import Lanes
+from consumer.lanes import LanePolicy, Lanes
 from consumer.ledger import Shard
 from consumer.ports import Clock, Meter, NoMeter
 from consumer.projects import Projects

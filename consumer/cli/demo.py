@@ -23,7 +23,7 @@ from consumer.adapters.avro.source import DirectorySource
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
 from consumer.domain.subject import Millis
-from consumer.lane import LanePolicy
+from consumer.lanes import LanePolicy
 from consumer.sandbox.amplitude import faults
 from consumer.sandbox.amplitude.server import PocketAmplitude
 from consumer.sandbox.broker import EmbeddedBroker

@@ -6,7 +6,7 @@ import sys
 
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
-from consumer.lane import LanePolicy
+from consumer.lanes import LanePolicy
 from consumer.sandbox.clock import ScaledClock
 from consumer.service import RequestsStage
 from consumer.settings import KafkaSettings, ProjectSettings, Settings
