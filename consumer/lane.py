@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from secrets import token_hex
 from typing import TypeVar
@@ -245,7 +245,7 @@ class Lane:
         self._settle(turn, batch.places, lambda e: self._waits(turn, e, reason))
 
     def _park(self, turn: Turn, reason: Reason | None) -> None:
-        turn.put_project(self.partition, replace(turn.project(self.partition, self.project), parked=reason))
+        turn.put_project(self.partition, turn.project(self.partition, self.project)._replace(parked=reason))
 
     def _waits(self, turn: Turn, entry: RequestEntry, reason: Reason) -> RequestEntry:
         expected = expected_erasure(entry, turn.now, self.state.estimate_ms)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from consumer.domain import erasure
@@ -48,7 +48,8 @@ class Intake:
         if not rules:
             turn.outcomes.append(_refusal(turn, fields, to, Reason.UNKNOWN_PROJECT, None))
         for rule in rules:
-            _take(turn, record.partition, fields, replace(to, project=rule.project, org=rule.org), rule)
+            about = to._replace(project=rule.project, org=rule.org)
+            _take(turn, record.partition, fields, about, rule)
 
     def _concerned(self, fields: Mapping[str, Any]) -> list[ProjectRule]:
         rules = self._rules()
@@ -139,7 +140,7 @@ class _Case:
         again = self.command.command_id if self.command.command_id in state.commands else None
         if again is None:
             approving = self.command.kind is CommandKind.APPROVE
-            paused = replace(state, paused=self.command.kind is CommandKind.PAUSE)
+            paused = state._replace(paused=self.command.kind is CommandKind.PAUSE)
             changed = state.approve(self.turn.now) if approving else paused
             self.turn.put_project(self.partition, changed.carried_out(self.command.command_id))
         self.turn.outcomes.append(reply(self.to, Stage.ACCEPTED, self.turn.now, duplicate_of=again))
@@ -156,8 +157,9 @@ class _Case:
         state = self.turn.project(self.partition, self.rule.project)
         over_cap = state.over_cap(self.rule.daily_cap, self.turn.now)
         self.turn.put_project(self.partition, state.accepted(self.turn.now))
-        fresh = erasure.accept(self.command, identities, self.rule, self.turn.now, over_cap)
-        return replace(fresh, traceparent=self.to.traceparent)
+        return erasure.accept(
+            self.command, identities, self.rule, self.turn.now, over_cap=over_cap, traceparent=self.to.traceparent
+        )
 
     def _submit_again(self, entry: RequestEntry) -> None:
         if not self.command.body_digest.startswith(entry.body_digest):

@@ -34,7 +34,7 @@ from consumer.domain.subject import Millis
 from consumer.lane import LanePolicy
 from consumer.lanes import Lanes
 from consumer.ledger import Shard
-from consumer.ports import Clock
+from consumer.ports import Clock, Meter, NoMeter
 from consumer.projects import Projects
 from consumer.requests import Intake
 from consumer.settings import Settings
@@ -67,10 +67,12 @@ class RequestsStage:
         clock: Clock | None = None,
         policy: LanePolicy | None = None,
         *,
+        meter: Meter | None = None,
         verify_topics: bool = True,
     ) -> None:
         self._settings, self._clock, self._verify_topics = settings, clock or SystemClock(), verify_topics
         self._policy = policy or LanePolicy(settings.linger_s, int(settings.poll_minutes * 60_000), settings.requester)
+        self._meter = meter or NoMeter()
         self._ledger_codec = Codec(DirectorySource())
         self._projects = Projects(settings)
         self._stopping = asyncio.Event()
@@ -142,6 +144,7 @@ class RequestsStage:
             shard_of=self._shard,
             clock=self._clock,
             topics=topics,
+            meter=self._meter,
             prepare=lambda: prepare_encoder(codec),
         )
 

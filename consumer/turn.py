@@ -21,9 +21,12 @@ from consumer.domain.subject import AmplitudeId, CommandId, Day, Millis, Project
 Partition = NewType("Partition", int)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
-    """A record as it was read. Prints without key, value and headers: they may hold anything."""
+    """A record as it was read. Prints without key, value and headers: they may hold anything.
+
+    Not frozen, because one is made for everything that is read, and freezing doubles the price.
+    """
 
     partition: Partition
     offset: int

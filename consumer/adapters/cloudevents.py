@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote
 
+from consumer.domain.deadline import at
 from consumer.domain.statement import Outcome
-from consumer.domain.subject import ProjectId
+from consumer.domain.subject import Millis, ProjectId
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -17,14 +17,20 @@ _ALWAYS: Headers = (("ce_specversion", b"1.0"), ("content-type", b"application/a
 def headers(outcome: Outcome) -> Headers:
     """`ce_id` is the outcome's id, `ce_subject` the request's; `traceparent` only if a command brought one."""
     told = {
-        "ce_id": str(outcome.outcome_id),
+        "ce_id": outcome.outcome_id,
         "ce_type": f"dsr.outcome.{outcome.kind.value}",
         "ce_source": _source(outcome.entry.project if outcome.entry else None),
-        "ce_time": datetime.fromtimestamp(outcome.occurred / 1000, UTC).isoformat(timespec="milliseconds"),
+        "ce_time": _time(outcome.occurred),
         "ce_subject": outcome.request_id,
         "traceparent": outcome.traceparent,
     }
     return (*_ALWAYS, *((name, value.encode()) for name, value in told.items() if value))
+
+
+@lru_cache(maxsize=16)
+def _time(occurred: Millis) -> str:
+    """The same for all outcomes of one turn."""
+    return at(occurred).isoformat(timespec="milliseconds")
 
 
 @lru_cache(maxsize=4096)

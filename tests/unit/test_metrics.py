@@ -26,7 +26,7 @@ def outcome(kind=Kind.STAGE, stage=Stage.SCHEDULED, slack_days=5, **changed):
     entry = accepted("u-1001")
     expected = entry.deadline - slack_days * DAY_MS
     said = Outcome(uuid4(), kind, stage, 1, NOW, None, entry=entry, project="shop", expected=expected)
-    return replace(said, **changed)
+    return said._replace(**changed)
 
 
 def used():
@@ -97,7 +97,7 @@ def test_a_name_that_a_producer_made_up_is_never_a_label():
         name = f"jane-{n}@example.com"
         refused = outcome(stage=Stage.REFUSED, project=name, entry=None, reason=Reason.UNKNOWN_PROJECT)
         meter.said(refused)
-        meter.said(replace(refused, kind=Kind.NOTICE, notice=Notice.WAITING))
+        meter.said(refused._replace(kind=Kind.NOTICE, notice=Notice.WAITING))
         meter.called(name, "GET", "ok", 0.1)
     text = generate_latest(meter.registry).decode()
     assert "jane" not in text

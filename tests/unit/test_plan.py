@@ -1,7 +1,5 @@
 """Which identities go into the next POST."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,8 +24,8 @@ def test_a_batch_is_full_or_holds_everything_that_is_ready(sizes):
 
 def test_the_most_urgent_request_goes_first():
     """By deadline, not by arrival."""
-    late = replace(accepted("late"), deadline=NOW + 2)
-    soon = replace(accepted("soon"), deadline=NOW + 1)
+    late = accepted("late")._replace(deadline=NOW + 2)
+    soon = accepted("soon")._replace(deadline=NOW + 1)
     users = plan([late, soon], NOW).call("dsr/x").user_ids
     assert users == (Subject("soon"), Subject("late"))
 
@@ -44,9 +42,9 @@ def test_one_person_in_two_requests_is_asked_for_once_and_answers_both():
 def test_an_identity_that_must_be_asked_for_alone_is_alone():
     """The reply can then only be about it. Negative control: its neighbour still goes in company."""
     entry = answered(dispatch(accepted("u-1"), [0], B, NOW), B, {0: Unclear()})
-    urgent = replace(entry, deadline=0)
+    urgent = entry._replace(deadline=0)
     assert len(plan([urgent, accepted("u-2"), accepted("u-3")], NOW)) == 1
-    assert len(plan([entry, replace(accepted("u-2"), deadline=0), accepted("u-3")], NOW)) == 2
+    assert len(plan([entry, accepted("u-2")._replace(deadline=0), accepted("u-3")], NOW)) == 2
 
 
 def test_a_rejected_batch_is_split_until_the_odd_one_is_alone():
