@@ -125,6 +125,8 @@ class RequestsStage:
             raise Fatal(Reason.BROKER_UNREACHABLE)
         if stream.failure is not None:
             raise stream.failure
+        if not self._stopping.is_set():
+            raise Fatal(Reason.BROKER_UNREACHABLE, "the Kafka thread has ended unasked")
 
     def _stream(self, lanes: Lanes, codec: Codec) -> Stream:
         kafka, ledger = self._settings.kafka, self._ledger_codec

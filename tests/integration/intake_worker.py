@@ -76,7 +76,9 @@ def topics(prefix):
     return Topics(f"{prefix}.commands", f"{prefix}.outcomes", f"{prefix}.dlq", f"{prefix}.ledger")
 
 
-def stream(bootstrap, name, prefix, partitions, transactor=Transactor, decode=codec.decode_command, **more):
+def stream(
+    bootstrap, name, prefix, partitions, transactor=Transactor, decode=codec.decode_command, followers=None, **more
+):
     encoders = Encoders(
         entry=lambda e: codec.encode(schemas.LEDGER, entry_out(e)),
         project=lambda s: codec.encode(schemas.LEDGER, project_out(s)),
@@ -98,7 +100,7 @@ def stream(bootstrap, name, prefix, partitions, transactor=Transactor, decode=co
         "linger.ms": 1,
     }
     names = topics(prefix)
-    desk = RequestDesk(Intake(decode, lambda: RULES, partitions), Nobody())
+    desk = RequestDesk(Intake(decode, lambda: RULES, partitions), followers or Nobody())
     return Stream(
         config=config,
         producer_config=producer,

@@ -6,30 +6,37 @@ read only while its ledger is restored, its intake is not halted or deferred, an
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from math import isfinite
 from typing import Any, Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from consumer.adapters.kafka.asking import ASK_S, patiently
 from consumer.adapters.kafka.flow import Flow
 from consumer.adapters.kafka.halts import HaltWatch
 from consumer.adapters.kafka.restore import Restore
 from consumer.adapters.kafka.transaction import Topics
 from consumer.domain.errors import Fatal, Reason
 from consumer.ledger import Shard
+from consumer.ports import StreamReport
 from consumer.turn import Partition, Record
 
 POLL_S = 0.02
 TURN_RECORDS = 1_000
-ASK_S = 30.0
+COUNT_EVERY_S = 5.0
+
+
+_Rebalanced = Callable[[Consumer, list[TopicPartition]], None]
 
 
 class Owner(Protocol):
     """Who is told about partitions that come and go. Called in the Kafka thread."""
 
-    def opened(self, partition: Partition, epoch: int, shard: Shard) -> None:
-        """A partition is owned and restored."""
+    def opened(self, partition: Partition, epoch: int, shard: Shard, took_s: float) -> None:
+        """A partition is owned and restored, which took so long."""
         ...
 
     def closing(self, partitions: Collection[Partition]) -> None:
@@ -55,27 +62,40 @@ class Assignment:
         self.positions: dict[Partition, int] = {}
         self._epochs: Counter[Partition] = Counter()
         self._deferred: dict[Partition, float] = {}
+        self._began: dict[Partition, float] = {}
+        self._joined = False
+        self._counts, self._counted_at = Counter[str](), float("-inf")
         self._topics, self._shard_of, self._owner = topics, shard_of, owner
         self._restore = Restore(config, topics.ledger, self._restored)
         self._halts = HaltWatch(config, topics.ledger)
         self._consumer = Consumer(dict(config) | {"enable.auto.commit": False, "auto.offset.reset": "earliest"})
         self._flow = Flow(self._consumer, topics.commands)
         callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
-        self._consumer.subscribe([topics.commands], **callbacks)
+        self._trouble: Exception | None = None
+        self._consumer.subscribe([topics.commands], **{name: self._guarded(each) for name, each in callbacks.items()})
 
     def owns(self, partition: Partition, epoch: int) -> bool:
         """Whether that assignment of a restored partition still stands. From any thread."""
         return partition in self.shards and self._epochs[partition] == epoch
 
-    @property
-    def restoring(self) -> list[Partition]:
-        """Partitions that are ours and whose ledger is still being read."""
-        return sorted(self.positions.keys() - self.shards.keys())
-
-    @property
-    def deferred(self) -> list[Partition]:
-        """Partitions that wait for something outside, like a schema registry."""
-        return sorted(self._deferred)
+    def report(self, turned_at: float, proven_at: float, *, full: bool) -> StreamReport:
+        """What there is to know about it now. Requests are counted anew every few seconds only."""
+        if turned_at - self._counted_at > COUNT_EVERY_S:
+            self._counts, self._counted_at = Counter(), turned_at
+            for shard in self.shards.values():
+                self._counts.update(shard.counts())
+        intake = Reason.BACKLOG_FULL if full else Reason.REGISTRY_UNAVAILABLE if self._deferred else None
+        return StreamReport(
+            alive=True,
+            turned_at=turned_at,
+            proven_at=proven_at if isfinite(proven_at) else None,
+            joined=self._joined,
+            owned=tuple(sorted(self.shards)),
+            restoring=tuple(sorted(self.positions.keys() - self.shards.keys())),
+            halted={p: shard.halt.reason for p, shard in self.shards.items() if shard.halt is not None},
+            intake=intake,
+            **self._counts,
+        )
 
     def group(self) -> Any:
         """The member's place in the group, for a transaction; must be taken anew for each."""
@@ -84,6 +104,8 @@ class Assignment:
     def read(self) -> list[Record]:
         """The next records, after at most `POLL_S`, and a slice of any restore. Rebalances happen in here."""
         first = self._consumer.poll(POLL_S)
+        if self._trouble is not None:
+            raise self._trouble
         messages = [] if first is None else [first, *self._consumer.consume(TURN_RECORDS - 1, 0)]
         self._restore.advance()
         records = [_record(m) for m in messages if _usable(m)]
@@ -124,27 +146,46 @@ class Assignment:
         for part in (self._consumer, self._restore, self._halts):
             part.close()
 
+    def _guarded(self, callback: _Rebalanced) -> _Rebalanced:
+        """Keeps what a callback raises for `read` to raise: confluent-kafka 2.16.1 turns a `KafkaException` that leaves
+        a callback into an object that is no exception, which no `except` catches and which ends the thread unseen."""
+
+        def guarded(consumer: Consumer, places: list[TopicPartition]) -> None:
+            try:
+                callback(consumer, places)
+            except Exception as error:  # noqa: BLE001 (raised by `read`)
+                self._trouble = self._trouble or error
+
+        return guarded
+
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """New partitions stand still until their ledger is restored."""
+        self._joined = True
         if not places:
             return
-        found = consumer.committed(places, timeout=ASK_S)
+        found = patiently(lambda: consumer.committed(places, timeout=ASK_S))
         for place in found:
             if place.offset < 0:
-                place.offset, _ = consumer.get_watermark_offsets(place, timeout=ASK_S)
+                place.offset = self._beginning(place)
         consumer.incremental_assign(found)
         self._flow.assigned(Partition(place.partition) for place in found)
         for place in found:
             partition = Partition(place.partition)
             self._epochs[partition] += 1
             self.positions[partition] = place.offset
+            self._began[partition] = time.monotonic()
             self._restore.begin(partition)
+
+    def _beginning(self, place: TopicPartition) -> int:
+        return patiently(lambda: self._consumer.get_watermark_offsets(place, timeout=ASK_S))[0]
 
     def _restored(self, partition: Partition, latest: dict[bytes, bytes]) -> None:
         shard = self.shards[partition] = self._shard_of(latest)
+        self._counted_at = float("-inf")
         if shard.halt is not None:
             self._halts.watch(partition)
-        self._owner.opened(partition, self._epochs[partition], shard)
+        took_s = time.monotonic() - self._began.pop(partition)
+        self._owner.opened(partition, self._epochs[partition], shard, took_s)
 
     def _revoked(self, _consumer: Consumer, places: Iterable[TopicPartition]) -> None:
         ours = [Partition(place.partition) for place in places]
@@ -159,6 +200,7 @@ class Assignment:
             self._epochs[partition] += 1
             self.positions.pop(partition, None)
             self._deferred.pop(partition, None)
+            self._began.pop(partition, None)
             self._flow.forget(partition)
             self._halts.forget(partition)
             self._restore.drop(partition)

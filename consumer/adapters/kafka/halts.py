@@ -11,11 +11,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from consumer.adapters.kafka.asking import ASK_S, patiently
 from consumer.domain.halt import HALT_KEY
 from consumer.turn import Partition
 
 BATCH = 1_000
-ASK_S = 30.0
 
 
 class HaltWatch:
@@ -34,10 +34,10 @@ class HaltWatch:
         """
         if partition in self._watched:
             return
-        self._consumer = self._consumer or Consumer(self._config)
+        consumer = self._consumer = self._consumer or Consumer(self._config)
         place = TopicPartition(self._topic, partition)
-        _, place.offset = self._consumer.get_watermark_offsets(place, timeout=ASK_S)
-        self._consumer.incremental_assign([place])
+        place.offset = patiently(lambda: consumer.get_watermark_offsets(place, timeout=ASK_S))[1]
+        consumer.incremental_assign([place])
         self._watched.add(partition)
 
     def forget(self, partition: Partition) -> None:

@@ -13,13 +13,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from consumer.adapters.kafka.assignment import Assignment
 from consumer.adapters.kafka.transaction import Aborted, Topics, Transactor
 from consumer.domain.errors import Deferred
 from consumer.ledger import Shard
-from consumer.ports import Clock, Meter, NoMeter
+from consumer.ports import Clock, Meter, NoMeter, StreamReport
 from consumer.turn import Partition, Proposal, Record, Turn
 
 TURN_PROPOSALS = 2_000
@@ -101,6 +102,8 @@ class Stream(threading.Thread):
         self._stopping = threading.Event()
         self._mine: Assignment | None = None
         self.failure: BaseException | None = None
+        self.report = StreamReport(alive=True, turned_at=clock.monotonic())
+        """Made anew at the end of each turn, for whoever wants to read it, from any thread."""
         self.turned_at = self.proven_at = float("-inf")
         """On the pacing clock: when the last turn began, and when the last transaction began that the broker accepted,
         which is the lease of HTTP calls."""
@@ -124,6 +127,8 @@ class Stream(threading.Thread):
                 self._serve()
         except Exception as error:  # noqa: BLE001 (handed to whoever started the thread, who raises it)
             self.failure = error
+        finally:
+            self.report = replace(self.report, alive=False)
 
     def _prepared(self) -> bool:
         while not self._stopping.is_set():
@@ -131,6 +136,7 @@ class Stream(threading.Thread):
             try:
                 self._prepare()
             except Deferred as deferred:
+                self.report = StreamReport(alive=True, turned_at=self.turned_at, intake=deferred.reason)
                 self._stopping.wait(deferred.retry_after_s or DEFER_S)
             else:
                 return True
@@ -158,6 +164,7 @@ class Stream(threading.Thread):
         for partition in mine.lifted():
             self._desk.resumed(partition)
         mine.direct(self._clock.monotonic(), full=self._desk.full)
+        self.report = mine.report(self.turned_at, self.proven_at, full=self._desk.full)
 
     def _current(self) -> list[Proposal]:
         current: list[Proposal] = []
@@ -226,8 +233,9 @@ class Stream(threading.Thread):
         """An idle member proves its membership by an empty transaction, a few times in a session timeout."""
         return self._clock.monotonic() - self.proven_at > self._lease_s
 
-    def opened(self, partition: Partition, epoch: int, shard: Shard) -> None:
+    def opened(self, partition: Partition, epoch: int, shard: Shard, took_s: float) -> None:
         """See `Owner`."""
+        self._meter.restored(took_s)
         self._desk.opened(partition, epoch, shard)
 
     def closing(self, partitions: Collection[Partition]) -> None:
