@@ -16,6 +16,7 @@ import structlog
 from confluent_kafka import KafkaException
 
 import schemas
+from consumer.adapters.admin_server import AdminServer
 from consumer.adapters.amplitude.client import AmplitudeClient
 from consumer.adapters.amplitude.v2 import EitherVersion
 from consumer.adapters.avro.codec import Codec
@@ -24,16 +25,20 @@ from consumer.adapters.avro.source import DirectorySource, SchemaSource
 from consumer.adapters.kafka import admin
 from consumer.adapters.kafka.stream import Stream
 from consumer.adapters.kafka.transaction import Encoders, Topics, Transactor
+from consumer.adapters.logs import KafkaLog
+from consumer.adapters.meters import Meters
+from consumer.adapters.metrics import PrometheusMeter
+from consumer.adapters.probes import Probes
 from consumer.adapters.wire import entry_in, entry_out, halt_out, ledger_in, outcome_out, project_out
 from consumer.desk import RequestDesk
 from consumer.domain.deadline import DAY_MS
 from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.project import ProjectState
-from consumer.domain.subject import Millis
+from consumer.domain.subject import Millis, Secret
 from consumer.lanes import LanePolicy, Lanes
 from consumer.ledger import Shard
-from consumer.ports import Clock, Meter, NoMeter
+from consumer.ports import Clock, Meter
 from consumer.projects import Projects
 from consumer.requests import Intake
 from consumer.settings import Settings
@@ -57,7 +62,8 @@ class SystemClock:
 class RequestsStage:
     """`run` until `stop`. Construct and run it in one event loop. `policy` and `clock` are for rehearsals.
 
-    `verify_topics` is for brokers that cannot describe a topic, which is the embedded one.
+    `meter` counts beside the metrics, into a log for instance. `verify_topics` is False for a broker that cannot
+    describe a topic, which is the embedded one.
     """
 
     def __init__(
@@ -71,9 +77,10 @@ class RequestsStage:
     ) -> None:
         self._settings, self._clock, self._verify_topics = settings, clock or SystemClock(), verify_topics
         self._policy = policy or LanePolicy(settings.linger_s, int(settings.poll_minutes * 60_000), settings.requester)
-        self._meter = meter or NoMeter()
         self._ledger_codec = Codec(DirectorySource())
         self._projects = Projects(settings)
+        self._metrics = PrometheusMeter(self._projects.rules)
+        self._meter: Meter = Meters(self._metrics, meter) if meter else self._metrics
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -94,13 +101,22 @@ class RequestsStage:
                 clock=self._clock,
                 policy=self._policy,
                 lease_s=self._settings.kafka.session_timeout_ms / 2000,
+                meter=self._meter,
             )
             stack.push_async_callback(lanes.close)
             stream = self._stream(lanes, codec)
+            probes = Probes(lambda: stream.report, lanes.report, self._clock)
+            await self._open_admin_port(stack, probes)
             stream.start()
             stack.push_async_callback(asyncio.to_thread, stream.join, LEAVE_S)
             stack.callback(stream.stop)
+            stack.callback(probes.drain)
             await self._serve(stream, lanes)
+
+    async def _open_admin_port(self, stack: AsyncExitStack, probes: Probes) -> None:
+        admin = self._settings.admin
+        if admin.port is not None:
+            await stack.enter_async_context(AdminServer(self._metrics.registry, probes, admin.host, admin.port))
 
     async def _schemas(self, stack: AsyncExitStack) -> SchemaSource:
         registry = self._settings.schema_registry
@@ -199,7 +215,9 @@ def verify_topics(settings: Settings) -> None:
 
 def client_config(settings: Settings) -> dict[str, Any]:
     """librdkafka's settings for any client."""
-    return {"bootstrap.servers": settings.kafka.bootstrap_servers, **settings.kafka.extra}
+    passwords = [Secret(value) for name, value in settings.kafka.extra.items() if "password" in name]
+    own = {"bootstrap.servers": settings.kafka.bootstrap_servers, "logger": KafkaLog(passwords)}
+    return own | settings.kafka.extra
 
 
 def consumer_config(settings: Settings) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class KafkaSettings(_Part):
     outcomes: str = "dsr.outcomes"
     dead_letters: str = "dsr.commands.dlq"
     ledger: str = "dsr.ledger"
-    extra: dict[str, str] = {}
+    extra: dict[str, str] = Field(default={}, repr=False)
 
 
 class RegistrySettings(_Part):

@@ -29,7 +29,7 @@ from consumer.sandbox.amplitude.server import PocketAmplitude
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.sandbox.clock import ScaledClock
 from consumer.service import RequestsStage
-from consumer.settings import KafkaSettings, ProjectSettings, Settings
+from consumer.settings import AdminSettings, KafkaSettings, ProjectSettings, Settings
 
 DAY_A_SECOND = 86_400.0
 LIMIT_S = 80.0
@@ -168,7 +168,8 @@ def _settings(bootstrap: str, pocket: PocketAmplitude) -> Settings:
             base_url=access.base_url,
             daily_cap=cap,
         )
-    return Settings(kafka=KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo"), projects=projects)
+    kafka = KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo")
+    return Settings(kafka=kafka, projects=projects, admin=AdminSettings(port=None))
 
 
 def _ask(script: Script, pocket: PocketAmplitude) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,7 +9,7 @@ from consumer.domain.retry import Schedule
 from consumer.lanes import LanePolicy
 from consumer.sandbox.clock import ScaledClock
 from consumer.service import RequestsStage
-from consumer.settings import KafkaSettings, ProjectSettings, Settings
+from consumer.settings import AdminSettings, KafkaSettings, ProjectSettings, Settings
 
 QUICK = {fault: Schedule(1.0, 2.0, 0.2) for fault in Fault}
 
@@ -30,7 +30,7 @@ async def serve(told):
     )
     projects = {name: ProjectSettings(**project) for name, project in told["projects"].items()}
     policy = LanePolicy(linger_s=0.3, poll_every_ms=3 * 86_400_000, requester="dsr", schedules=QUICK)
-    await RequestsStage(Settings(kafka=kafka, projects=projects), clock, policy).run()
+    await RequestsStage(Settings(kafka=kafka, projects=projects, admin=AdminSettings(port=None)), clock, policy).run()
 
 
 if __name__ == "__main__":

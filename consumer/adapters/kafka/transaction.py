@@ -76,6 +76,7 @@ class Transactor:
         has its place in the group, which is what stops a process that was frozen (the zombie fence).
         """
         written = self._encoded(turn)
+        self._producer.poll(0)  # what librdkafka has to log waits for this
         try:
             self._producer.begin_transaction()
             for message in self._messages(turn, written):
