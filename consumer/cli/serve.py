@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
+import sys
 from typing import Annotated
 
 import structlog
 import typer
 
+from consumer.adapters.logs import configure
+from consumer.adapters.meters import LoggingMeter
 from consumer.cli.embedded import Place, announced
 from consumer.cli.options import File
 from consumer.cli.printing import remark
@@ -43,14 +45,7 @@ def run(
     Exit codes: 0 asked to end; 2 usage or settings; 3 a fatal error, to be
       restarted.
     """
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
+    configure("info", sys.stdout)
     loaded = load(settings)
     if embedded:
         _run_embedded(loaded)
@@ -75,11 +70,12 @@ def _run_embedded(settings: Settings) -> None:
         told = kafka.model_copy(update={"bootstrap_servers": broker.bootstrap, "extra": {}})
         with announced(place):
             remark(PROMISE)
-            asyncio.run(_run(settings.model_copy(update={"kafka": told})))
+            asyncio.run(_run(settings.model_copy(update={"kafka": told}), verify_topics=False))
 
 
-async def _run(settings: Settings) -> None:
-    stage, log = RequestsStage(settings), structlog.get_logger()
+async def _run(settings: Settings, *, verify_topics: bool = True) -> None:
+    log = structlog.get_logger()
+    stage = RequestsStage(settings, meter=LoggingMeter(log), verify_topics=verify_topics)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stage.stop)
     log.info("started", group=settings.kafka.group_id, replica=settings.kafka.replica, projects=len(settings.projects))
