@@ -153,11 +153,6 @@ class Backlog:
             self._enter(place)
         return batch
 
-    def claim(self, batch: Batch) -> None:
-        """Keep the batch's identities from being taken although they are to be sent again, until `give_back`."""
-        for places in batch.asks.values():
-            self._claim(places)
-
     def give_back(self, batch: Batch) -> None:
         """End the batch's claim: what is still to be sent may be taken again."""
         for places in batch.asks.values():

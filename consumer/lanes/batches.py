@@ -29,7 +29,7 @@ class Batches:
         self._ground = ground
         self.under_way: dict[BatchId, Batch] = {}
         self.splits: deque[Batch] = deque()
-        """Parts of rejected batches. They go first, and nobody else may take their identities."""
+        """Parts of rejected batches. Nothing else is taken from the backlog before they are gone."""
         self._waiting_since: float | None = None
 
     def asks(self, wanted: Collection[Ask]) -> bool:
@@ -40,6 +40,7 @@ class Batches:
         """The next batch, if one may go now. It must be abandoned or prepared. Without the ids in `but`."""
         ground = self._ground
         if ground.state.paused:
+            self._waiting_since = None
             return None
         if self.splits:
             return BatchCall(ground, self, self.splits.popleft(), part=True)
@@ -128,10 +129,9 @@ class BatchCall:
         await self._take_back([self._batch] if self._part else [])
 
     async def _take_back(self, parts: list[Batch]) -> None:
-        for part in parts:
-            self._ground.backlog.claim(part)
-        await self._ground.change(self._batch.places, lambda e: erasure.unsent(e, self._id))
+        """The parts are there before their identities are free again, so that no other batch takes them."""
         self._batches.splits.extendleft(reversed(parts))
+        await self._ground.change(self._batch.places, lambda e: erasure.unsent(e, self._id))
         self._over()
 
     async def ask(self, access: Access, gate: Gate) -> None:

@@ -52,17 +52,19 @@ def verbs(service):
 # in flight
 
 
-async def test_a_slow_call_costs_no_slot():
+@pytest.mark.parametrize("most", [4, 1])
+async def test_a_slow_call_costs_no_slot(most):
     """Calls overlap, up to the policy's number, and their sends stay apart. Negative control: one at a time."""
-    for most, expected in ((4, 4), (1, 1)):
-        async with Service(policy=replace(SLOTS, most_in_flight=most, poll_every_ms=NO_POLL)) as service:
-            await service.reach(service.tell("first"), "scheduled")
-            service.pocket.misbehave(Fault(Kind.LATENCY, method="POST", seconds=0.6, count=None))
-            records = [service.tell(f"u-{n}") for n in range(600)]
-            for record in records:
-                await service.reach(record, "scheduled")
-            assert expected == service.seen.max_in_flight
-            assert service.seen.min_spacing_s > 0.09
+    async with Service(policy=replace(SLOTS, most_in_flight=most, poll_every_ms=NO_POLL)) as service:
+        await service.reach(service.tell("first"), "scheduled")
+        await service.until(lambda: service.seen.requests["GET"])
+        service.pocket.misbehave(Fault(Kind.LATENCY, method="POST", seconds=6, count=None))
+        for n in range(600):
+            service.tell(f"u-{n}")
+        await service.until(lambda: service.seen.in_flight == most)
+        await asyncio.sleep(0.5)
+        assert most == service.seen.max_in_flight
+        assert service.seen.min_spacing_s > 0.09
 
 
 async def test_with_several_calls_in_flight_nobody_is_sent_twice():
@@ -487,6 +489,14 @@ async def test_a_lease_that_is_lost_in_the_slot_stops_the_call_and_takes_it_back
         assert [1] == list(service.seen.times_sent().values())
 
 
+def watch(lanes):
+    """Count, by project, how often a lane looks for a call to make."""
+    looked = Counter()
+    for (_, project), (lane, _) in lanes._lanes.items():
+        lane._turns[:] = [lambda kind=kind, name=project: looked.update([name]) or kind() for kind in lane._turns]
+    return looked
+
+
 async def test_idle_lanes_do_nothing():
     """A thousand of them are woken by nothing but what concerns them."""
     async with Service(policy=LanePolicy(linger_s=0, schedules=QUICK)) as service:
@@ -494,17 +504,31 @@ async def test_idle_lanes_do_nothing():
         for n in range(1_000):
             lanes._lane(lanes._tenures[P], replace(service.shard.project("shop"), project=f"p-{n}"))
         await asyncio.sleep(1.3)  # every lane's first interval is over
-        looked = Counter()
-        for (_, project), (lane, _) in lanes._lanes.items():
-            for kind in lane._turns:
-                lane._turns[lane._turns.index(kind)] = lambda kind=kind, project=project: (
-                    looked.update([project]) or kind()
-                )
+        looked = watch(lanes)
         await asyncio.sleep(0.5)
         assert not looked
         lanes._lanes[P, "p-7"][0].ground.bell.ring()
         await asyncio.sleep(0.05)
         assert {"p-7"} == set(looked)
+
+
+@pytest.mark.parametrize("why", ["paused", "parked", "lingering", "held"])
+async def test_a_lane_that_has_to_wait_sleeps(why):
+    """Whatever it waits for, it does not go round in circles: a few looks, not one each time the event loop turns."""
+    policy = replace(FAST, linger_s=60 if why == "lingering" else 0.2, least_interval_s=0.002)
+    async with Service(policy=policy, hold_ms=3_600_000 if why == "held" else 0) as service:
+        if why == "parked":
+            service.access = Reason.CREDENTIALS_MISSING
+        record = service.tell("u-1001")
+        await asyncio.sleep(0.1)
+        if why == "paused":
+            service.tell(command="pause", subject_request_id=None, subject_identities=[])
+        await asyncio.sleep(0.2)
+        looked = watch(service.lanes)
+        await asyncio.sleep(0.5)
+        assert 3 * 0.5 / policy.access_check_s + 3 >= looked["shop"]
+        assert not service.seen.posts
+        assert service.stages(record) in (["accepted"], ["held"])
 
 
 def test_the_sends_of_a_lane_are_never_closer_than_its_interval():
