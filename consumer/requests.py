@@ -11,19 +11,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from consumer.domain import erasure
-from consumer.domain.command import Asked, Command, CommandKind, ProjectRule, RequestType, asked, judge, parse
+from consumer.domain.command import (
+    Asked,
+    Command,
+    CommandKind,
+    ProjectRule,
+    RequestType,
+    Rules,
+    asked,
+    concerned,
+    judge,
+    parse,
+)
 from consumer.domain.entry import RequestEntry, ledger_key
 from consumer.domain.errors import Poison, Reason, Refused
 from consumer.domain.lifecycle import Stage
 from consumer.domain.routing import MAX_HOPS, partition_of
 from consumer.domain.statement import Outcome, refusal, reply
-from consumer.domain.subject import CommandId, OrgId, ProjectId
+from consumer.domain.subject import CommandId, OrgId
 from consumer.turn import Partition, Record, Reroute, Turn
 
 REROUTED = "dsr.rerouted"
 """Header added to a record each time it is produced again to its org's partition."""
-
-Rules = Mapping[ProjectId, ProjectRule]
 
 
 class Intake:
@@ -38,7 +47,7 @@ class Intake:
         """Decide what becomes of the record. Lets `Deferred` pass (a registry that is down): take it again later."""
         try:
             fields = self._decode(record.value)
-            rules = self._concerned(fields)
+            rules = concerned(fields, self._rules())
             if rules and self._rerouted(turn, record, rules[0].org):
                 return
         except Poison as poison:
@@ -50,13 +59,6 @@ class Intake:
         for rule in rules:
             about = to._replace(project=rule.project, org=rule.org)
             _take(turn, record.partition, fields, about, rule)
-
-    def _concerned(self, fields: Mapping[str, Any]) -> list[ProjectRule]:
-        rules = self._rules()
-        if fields["scope"] == "org":
-            return [rule for rule in rules.values() if rule.org == fields["org"]]
-        rule = rules.get(fields["project"])
-        return [rule] if rule else []
 
     def _rerouted(self, turn: Turn, record: Record, org: OrgId) -> bool:
         home = Partition(partition_of(org, self._partitions))

@@ -62,8 +62,7 @@ class SystemClock:
 class RequestsStage:
     """`run` until `stop`. Construct and run it in one event loop. `policy` and `clock` are for rehearsals.
 
-    `meter` counts beside the metrics, into a log for instance. `verify_topics` is False for a broker that cannot
-    describe a topic, which is the embedded one.
+    `meter` counts beside the metrics, into a log for instance.
     """
 
     def __init__(
@@ -73,9 +72,8 @@ class RequestsStage:
         policy: LanePolicy | None = None,
         *,
         meter: Meter | None = None,
-        verify_topics: bool = True,
     ) -> None:
-        self._settings, self._clock, self._verify_topics = settings, clock or SystemClock(), verify_topics
+        self._settings, self._clock = settings, clock or SystemClock()
         self._policy = policy or LanePolicy(settings.linger_s, int(settings.poll_minutes * 60_000), settings.requester)
         self._ledger_codec = Codec(DirectorySource())
         self._projects = Projects(settings)
@@ -89,7 +87,7 @@ class RequestsStage:
 
     async def run(self) -> None:
         """Serve. Raises `Fatal` when the process must be restarted, and whatever a bug raised."""
-        if self._verify_topics:
+        if self._settings.kafka.verify_topics:
             await asyncio.to_thread(verify_topics, self._settings)
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(AmplitudeClient(self._clock))
@@ -215,9 +213,9 @@ def verify_topics(settings: Settings) -> None:
 
 def client_config(settings: Settings) -> dict[str, Any]:
     """librdkafka's settings for any client."""
-    passwords = [Secret(value) for name, value in settings.kafka.extra.items() if "password" in name]
-    own = {"bootstrap.servers": settings.kafka.bootstrap_servers, "logger": KafkaLog(passwords)}
-    return own | settings.kafka.extra
+    extra = settings.kafka.extra
+    secrets = [Secret(value) for name, value in extra.items() if "password" in name or "secret" in name]
+    return {"bootstrap.servers": settings.kafka.bootstrap_servers, "logger": KafkaLog(secrets), **extra}
 
 
 def consumer_config(settings: Settings) -> dict[str, Any]:

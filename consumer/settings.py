@@ -39,6 +39,7 @@ class KafkaSettings(_Part):
     outcomes: str = "dsr.outcomes"
     dead_letters: str = "dsr.commands.dlq"
     ledger: str = "dsr.ledger"
+    verify_topics: bool = Field(default=True, description="False for a broker that cannot describe its topics.")
     extra: dict[str, str] = Field(default={}, repr=False)
 
 

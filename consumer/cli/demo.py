@@ -147,7 +147,7 @@ async def play(console: Console) -> int:
     clock = ScaledClock(Millis(time.time_ns() // 1_000_000), DAY_A_SECOND)
     with EmbeddedBroker(TOPICS) as broker:
         async with PocketAmplitude(clock) as pocket:
-            stage = RequestsStage(_settings(broker.bootstrap, pocket), clock, POLICY, verify_topics=False)
+            stage = RequestsStage(_settings(broker.bootstrap, pocket), clock, POLICY)
             script = Script(broker.bootstrap, clock)
             requests = _ask(script, pocket)  # before anybody listens: a burst must not straddle a simulated midnight
             serving = asyncio.create_task(stage.run())
@@ -168,7 +168,7 @@ def _settings(bootstrap: str, pocket: PocketAmplitude) -> Settings:
             base_url=access.base_url,
             daily_cap=cap,
         )
-    kafka = KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo")
+    kafka = KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo", verify_topics=False)
     return Settings(kafka=kafka, projects=projects, admin=AdminSettings(port=None))
 
 

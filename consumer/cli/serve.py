@@ -67,15 +67,15 @@ def _run_embedded(settings: Settings) -> None:
             dead_letters=kafka.dead_letters,
             ledger=kafka.ledger,
         )
-        told = kafka.model_copy(update={"bootstrap_servers": broker.bootstrap, "extra": {}})
+        told = kafka.model_copy(update={"bootstrap_servers": broker.bootstrap, "verify_topics": False, "extra": {}})
         with announced(place):
             remark(PROMISE)
-            asyncio.run(_run(settings.model_copy(update={"kafka": told}), verify_topics=False))
+            asyncio.run(_run(settings.model_copy(update={"kafka": told})))
 
 
-async def _run(settings: Settings, *, verify_topics: bool = True) -> None:
+async def _run(settings: Settings) -> None:
     log = structlog.get_logger()
-    stage = RequestsStage(settings, meter=LoggingMeter(log), verify_topics=verify_topics)
+    stage = RequestsStage(settings, meter=LoggingMeter(log))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stage.stop)
     log.info("started", group=settings.kafka.group_id, replica=settings.kafka.replica, projects=len(settings.projects))

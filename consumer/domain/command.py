@@ -59,6 +59,17 @@ class ProjectRule:
     hold_ms: int = 0
 
 
+Rules = Mapping[ProjectId, ProjectRule]
+
+
+def concerned(fields: Mapping[str, Any], rules: Rules) -> list[ProjectRule]:
+    """The projects that a decoded command is about; none if the settings do not have it."""
+    if fields["scope"] == "org":
+        return [rule for rule in rules.values() if rule.org == fields["org"]]
+    rule = rules.get(fields["project"])
+    return [rule] if rule else []
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """One identity of the data subject, judged for one project. `refused` says why it cannot be asked for."""

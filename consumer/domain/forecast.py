@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from consumer.domain.backlog import Backlog
-from consumer.domain.command import Command, CommandKind, ProjectRule, RequestType, judge, parse
+from consumer.domain.command import Command, CommandKind, ProjectRule, RequestType, Rules, concerned, judge, parse
 from consumer.domain.deadline import AT_RISK_BELOW_MS, FIRST_ESTIMATE_MS
 from consumer.domain.entry import LedgerKey, RequestEntry, ledger_key
 from consumer.domain.erasure import accept
@@ -20,16 +20,6 @@ from consumer.domain.plan import MOST_IDS, Batch, ask_for
 from consumer.domain.project import ProjectState
 from consumer.domain.reply import Ask
 from consumer.domain.subject import Millis, ProjectId
-
-Rules = Mapping[ProjectId, ProjectRule]
-
-
-def concerned(fields: Mapping[str, Any], rules: Rules) -> list[ProjectRule]:
-    """The projects that a decoded command is about, as intake finds them."""
-    if fields["scope"] == "org":
-        return [rule for rule in rules.values() if rule.org == fields["org"]]
-    rule = rules.get(fields["project"])
-    return [rule] if rule else []
 
 
 @dataclass(frozen=True, slots=True)

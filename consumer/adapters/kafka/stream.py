@@ -223,11 +223,11 @@ class Stream(threading.Thread):
             self._proposals.put(proposal)
 
     def _count(self, turn: Turn, records: list[Record], took_s: float) -> None:
-        self._meter.committed(took_s, len(records))
         for outcome in turn.outcomes:
             self._meter.said(outcome)
         for letter in turn.dead:
             self._meter.buried(letter.reason)
+        self._meter.committed(took_s, len(records))
 
     def _lease_is_old(self) -> bool:
         """An idle member proves its membership by an empty transaction, a few times in a session timeout."""
