@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from confluent_kafka import KafkaException
@@ -19,10 +18,10 @@ from consumer.adapters.avro.source import DirectorySource
 from consumer.adapters.kafka.admin import LEDGER_BYTES
 from consumer.adapters.kafka.stream import Stream
 from consumer.adapters.kafka.transaction import Encoders, Topics, Transactor
-from consumer.adapters.wire import entry_in, entry_out, outcome_out, project_in, project_out
+from consumer.adapters.ledger_codec import ledger_codec
+from consumer.adapters.wire import outcome_out, project_out
 from consumer.desk import RequestDesk
 from consumer.domain.deadline import DAY_MS
-from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.subject import Millis
 from consumer.lane import LanePolicy
@@ -52,6 +51,7 @@ class RequestsStage:
         self._settings, self._clock = settings, clock or SystemClock()
         self._policy = policy or LanePolicy(settings.linger_s, int(settings.poll_minutes * 60_000), settings.requester)
         self._codec = Codec(DirectorySource())
+        self._ledger = ledger_codec(self._codec)
         self._rules = settings.rules()
         self._stopping = asyncio.Event()
 
@@ -97,7 +97,7 @@ class RequestsStage:
         kafka, codec = self._settings.kafka, self._codec
         topics = Topics(kafka.commands, kafka.outcomes, kafka.dead_letters, kafka.ledger)
         encoders = Encoders(
-            entry=self._encode,
+            entry=self._ledger.encode,
             project=lambda state: codec.encode(schemas.LEDGER, project_out(state)),
             outcome=lambda outcome: codec.encode(schemas.OUTCOMES, outcome_out(outcome)),
         )
@@ -112,24 +112,8 @@ class RequestsStage:
             topics=topics,
         )
 
-    def _encode(self, entry: RequestEntry) -> bytes:
-        return self._codec.encode(schemas.LEDGER, entry_out(entry))
-
-    def _decode(self, value: bytes) -> RequestEntry:
-        entry = entry_in(self._codec.decode(schemas.LEDGER, value))
-        if entry is None:
-            raise Fatal(Reason.UNDECODABLE, "a ledger record is not about a request")
-        return entry
-
-    def _shard(self, latest: Mapping[bytes, bytes]) -> Shard:
-        shard = Shard(self._encode, self._decode, self._settings.dedupe_days * DAY_MS)
-        for value in latest.values():
-            record = self._codec.decode(schemas.LEDGER, value)
-            if (entry := entry_in(record)) is not None:
-                shard.put(entry, value)
-            elif (state := project_in(record)) is not None:
-                shard.put_project(state)
-        return shard
+    def _shard(self) -> Shard:
+        return Shard(self._ledger, self._settings.dedupe_days * DAY_MS)
 
 
 def client_config(settings: Settings) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 import asyncio
 import time
 
-import schemas
 from consumer.adapters.amplitude.client import AmplitudeClient
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
-from consumer.adapters.wire import entry_in, entry_out
+from consumer.adapters.ledger_codec import ledger_codec
 from consumer.desk import RequestDesk
 from consumer.domain.command import ProjectRule
 from consumer.domain.errors import Fault
@@ -24,6 +23,7 @@ from tests.fakes.commands import NOW, fields
 
 P = Partition(0)
 QUICK = {fault: Schedule(0.05, 0.05, 0.02) for fault in Fault}
+LEDGER = ledger_codec(Codec(DirectorySource()))
 FAST = LanePolicy(linger_s=0.05, requester="dsr", least_interval_s=0.02, schedules=QUICK)
 
 
@@ -35,12 +35,7 @@ class Service:
         self.pocket = PocketAmplitude(self.clock, Knobs(gate_s=gate_s))
         self.rules = {"shop": ProjectRule("shop", "acme", **rule)}
         self.policy, self.outcomes, self.owned, self.lease_s = policy, [], True, 1e9
-        codec = Codec(DirectorySource())
-        self.shard = Shard(
-            lambda e: codec.encode(schemas.LEDGER, entry_out(e)),
-            lambda v: entry_in(codec.decode(schemas.LEDGER, v)),
-            10**12,
-        )
+        self.shard = Shard(LEDGER, 10**12)
 
     @property
     def proven_at(self):

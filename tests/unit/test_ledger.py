@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
+from consumer.adapters.ledger_codec import ledger_codec
 from consumer.adapters.wire import entry_in, entry_out, outcome_out, project_in, project_out
 from consumer.domain.deadline import FIRST_ESTIMATE_MS
 from consumer.domain.entry import JobRef
@@ -25,6 +26,7 @@ BATCH, DAY = "a" * 16, "2026-06-28"
 KEEP_MS = 1_000_000
 
 codec = Codec(DirectorySource())
+ledger = ledger_codec(codec)
 
 
 def encode(entry):
@@ -46,7 +48,7 @@ def scheduled(name="u-1", amplitude_id=1, day=DAY):
 
 @pytest.fixture
 def shard():
-    shard = Shard(encode, decode, KEEP_MS)
+    shard = Shard(ledger, KEEP_MS)
     yield shard
     shard.close()
 

@@ -57,7 +57,7 @@ class Desk(Protocol):
 
 
 class Stream(threading.Thread):
-    """Runs until `stop`, or until `failure` is set. `shard_of` makes a partition's memory from its ledger records."""
+    """Runs until `stop`, or until `failure` is set. `shard_of` makes a partition's memory, still empty."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Stream(threading.Thread):
         producer_config: Mapping[str, Any],
         transactor: Callable[[Mapping[str, Any]], Transactor],
         desk: Desk,
-        shard_of: Callable[[dict[bytes, bytes]], Shard],
+        shard_of: Callable[[], Shard],
         clock: Clock,
         topics: Topics,
     ) -> None:
@@ -108,7 +108,7 @@ class Stream(threading.Thread):
 
     def _open(self) -> None:
         self._transactor = self._make_transactor(self._producer_config)
-        self._restore = Restore(self._config, self._topics.ledger, self._restored)
+        self._restore = Restore(self._config, self._topics.ledger, self._shard_of, self._restored)
         self._consumer = Consumer(
             dict(self._config) | {"enable.auto.commit": False, "auto.offset.reset": "earliest"},
         )
@@ -198,8 +198,8 @@ class Stream(threading.Thread):
             self._next[partition] = place.offset
             self._restore.begin(partition)
 
-    def _restored(self, partition: Partition, latest: dict[bytes, bytes]) -> None:
-        self._shards[partition] = self._shard_of(latest)
+    def _restored(self, partition: Partition, shard: Shard) -> None:
+        self._shards[partition] = shard
         self._desk.opened(partition, self._epochs[partition], self._shards[partition])
         if not self._paused:
             self._consumer.resume([TopicPartition(self._topics.commands, partition)])
