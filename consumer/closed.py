@@ -20,6 +20,7 @@ from consumer.domain.subject import Millis
 PAGE = 64
 _BUCKETS = 1 << 14
 _WORD = struct.Struct("=II")
+_MARK = 0xFFFFFFFF
 _HEAD = struct.Struct("=qHI")
 
 
@@ -93,18 +94,19 @@ class ClosedRequests:
         return sorted(found)[:limit]
 
     def _write_page(self) -> None:
-        number = self._written
-        heads, keys, values = [], [], []
-        for slot, (key, (due, value)) in enumerate(self._fresh.items()):
-            heads.append(_HEAD.pack(due, len(key), len(value)))
-            keys.append(key)
-            values.append(value)
+        index, pack, first = self._index, _WORD.pack, self._written * PAGE
+        for place, key in enumerate(self._fresh, first):
             where = hash(key)
-            self._index.setdefault(where % _BUCKETS, bytearray()).extend(
-                _WORD.pack(where >> 32 & 0xFFFFFFFF, number * PAGE + slot)
-            )
-        self._pages[number] = Page(self._pack(b"".join((*heads, *keys, *values))))
-        heapq.heappush(self._ends, (min(due for due, _ in self._fresh.values()), number))
+            bucket = index.get(where % _BUCKETS)
+            if bucket is None:
+                bucket = index[where % _BUCKETS] = bytearray()
+            bucket += pack(where >> 32 & _MARK, place)
+        written = self._fresh.values()
+        heads = [_HEAD.pack(due, len(key), len(value)) for key, (due, value) in self._fresh.items()]
+        self._pages[self._written] = Page(
+            self._pack(b"".join([*heads, *self._fresh, *[value for _, value in written]]))
+        )
+        heapq.heappush(self._ends, (min(written)[0], self._written))
         self._written += 1
         self._paged += PAGE
         self._fresh.clear()
@@ -115,7 +117,7 @@ class ClosedRequests:
         bucket = self._index.get(where % _BUCKETS)
         if bucket is None:
             return None
-        mark = (where >> 32 & 0xFFFFFFFF).to_bytes(4, sys.byteorder)
+        mark = (where >> 32 & _MARK).to_bytes(4, sys.byteorder)
         at = bucket.find(mark)
         while at >= 0:
             if at % _WORD.size == 0 and (value := self._confirmed(key, _WORD.unpack_from(bucket, at)[1])) is not None:

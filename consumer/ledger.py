@@ -84,14 +84,15 @@ class Shard:
             if key.startswith(_PROJECT) or key == _HALT:
                 self._load_other(key, value)
                 continue
-            closed.remove(key)
-            if value is None:
-                known.pop(key, None)
-            elif closed_at is not None:
-                known.pop(key, None)
-                closed.put(key, Millis(closed_at + keep_ms), value)
-            else:
+            if value is not None and closed_at is None:
+                if key not in known:  # a request is either open or closed
+                    closed.remove(key)
                 known[key] = pack(value)
+                continue
+            if known.pop(key, None) is None:
+                closed.remove(key)
+            if value is not None and closed_at is not None:
+                closed.put(key, Millis(closed_at + keep_ms), value)
 
     def _load_other(self, key: bytes, value: bytes | None) -> None:
         if value is None:
