@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
@@ -25,8 +25,8 @@ CONSUMER = {
     "isolation.level": "read_committed",
     "enable.partition.eof": True,
     # The restore's share of memory beside the shards: what librdkafka reads ahead, and one fetch on top of it.
-    "queued.max.messages.kbytes": 16_384,
-    "fetch.max.bytes": 8_388_608,
+    "queued.max.messages.kbytes": 8_192,
+    "fetch.max.bytes": 4_194_304,
     "fetch.queue.backoff.ms": 10,
 }
 
@@ -74,18 +74,19 @@ class Restore:
             self._found(partition, self._shards.pop(partition))
 
     def _read(self, messages: list[Message]) -> None:
-        read: dict[Partition, list[Version]] = {partition: [] for partition in self._marks}
+        read: dict[int | None, list[Version]] = {partition: [] for partition in self._marks}
         ended: list[Message] = []
         for message in messages:
-            partition = Partition(message.partition() or 0)
-            if partition not in read:
+            versions = read.get(message.partition())
+            if versions is None:
                 continue
             if (error := message.error()) is None:
-                read[partition].append((message.key() or b"", message.value(), _closed(message)))
+                headers = message.headers()
+                versions.append((message.key() or b"", message.value(), _closed(headers) if headers else None))
             elif _is_end(error):
                 ended.append(message)
-        for partition, versions in read.items():
-            self._shards[partition].load(versions)
+        for partition in self._marks:
+            self._shards[partition].load(read[partition])
         for message in ended:
             partition = Partition(message.partition() or 0)
             if (message.offset() or 0) >= self._marks[partition]:
@@ -102,12 +103,11 @@ class Restore:
             self._consumer.close()
 
 
-def _closed(message: Message) -> Millis | None:
-    headers = message.headers()
-    if not headers:
-        return None
-    pairs = cast("list[tuple[str, bytes]]", headers)
-    return next((Millis(int(value)) for name, value in pairs if name == CLOSED), None)
+def _closed(headers: Any) -> Millis | None:
+    for name, value in headers:
+        if name == CLOSED:
+            return Millis(int(value))
+    return None
 
 
 def _is_end(error: KafkaError) -> bool:
