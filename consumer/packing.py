@@ -12,10 +12,11 @@ import zstandard
 
 DICTIONARY_BYTES = 4096
 _LEVEL = 1
-_FIRST_BLOCK, _BLOCK = 105, 128
-"""Sizes that `pack` gives: 105 bytes, 233 (most requests), 361 and so on. With a `bytes` object's own 33 and the six of
+_LEAST, _BLOCK = 169, 64
+"""Sizes that `pack` gives: 169 bytes (most requests), 233, 297 and so on. With a `bytes` object's own 33 and the six of
 the timer that the ledger puts in front they just fill a size class of Python's allocator."""
-_PADDING = bytes(_BLOCK)
+_PADDING = bytes(_LEAST)
+_LESSONS = 600
 
 
 class Packing:
@@ -27,7 +28,8 @@ class Packing:
     """
 
     def __init__(self, samples: Sequence[bytes]) -> None:
-        dictionary = zstandard.train_dictionary(DICTIONARY_BYTES, list(samples))
+        self._samples = list(samples)
+        dictionary = zstandard.train_dictionary(DICTIONARY_BYTES, self._samples)
         dictionary.precompute_compress(_LEVEL)
         compressor = zstandard.ZstdCompressor(
             level=_LEVEL, dict_data=dictionary, write_checksum=False, write_dict_id=False
@@ -35,7 +37,12 @@ class Packing:
         self._compress: Callable[[bytes], bytes] = compressor.compress
         self.unpack: Callable[[bytes], bytes] = zstandard.ZstdDecompressor(dict_data=dictionary).decompress
 
+    def taught(self, values: Sequence[bytes]) -> Packing:
+        """One that has also seen these values, and so knows the names in use: a quarter smaller. Takes 0.1 s."""
+        return Packing([*self._samples, *values[:_LESSONS]])
+
     def pack(self, value: bytes) -> bytes:
         """The value in less space; `unpack` gives it back, and ignores the padding."""
         packed = self._compress(value)
-        return packed + _PADDING[: (_FIRST_BLOCK - len(packed)) % _BLOCK]
+        short = _LEAST - len(packed)
+        return packed + _PADDING[: short if short > 0 else short % _BLOCK]

@@ -255,3 +255,13 @@ def test_active_requests_may_change_while_they_are_looked_through():
     shard.remove(entries[1].key)
     shard.put(scheduled("u-9"))
     assert [entries[2]] == list(walk)
+
+
+def test_a_shard_that_learned_from_its_first_batch_gives_every_value_back():
+    """A large first batch teaches it how to pack; later ones, puts and updates are packed the same way."""
+    entries = [scheduled(f"person-{n}", n) for n in range(1, 301)]
+    shard = loaded([as_read(e) for e in entries[:250]], [as_read(e) for e in entries[250:]])
+    changed = replace(entries[0], at_risk_said=True)
+    shard.put(changed, ledger.encode(changed))
+    assert [changed, *entries[1:]] == [shard.get(entry.key) for entry in entries]
+    assert min(map(len, (ledger.encode(e) for e in entries))) > max(map(len, shard._open.values()))
