@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -25,16 +24,15 @@ from consumer.adapters.avro.source import DirectorySource, SchemaSource
 from consumer.adapters.kafka import admin
 from consumer.adapters.kafka.stream import Stream
 from consumer.adapters.kafka.transaction import Encoders, Topics, Transactor
+from consumer.adapters.ledger_codec import ledger_codec
 from consumer.adapters.logs import KafkaLog
 from consumer.adapters.meters import Meters
 from consumer.adapters.metrics import PrometheusMeter
 from consumer.adapters.probes import Probes
-from consumer.adapters.wire import entry_in, entry_out, halt_out, ledger_in, outcome_out, project_out
+from consumer.adapters.wire import halt_out, outcome_out, project_out
 from consumer.desk import RequestDesk
 from consumer.domain.deadline import DAY_MS
-from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Fatal, Reason
-from consumer.domain.project import ProjectState
 from consumer.domain.subject import Millis, Secret
 from consumer.lanes import LanePolicy, Lanes
 from consumer.ledger import Shard
@@ -76,6 +74,7 @@ class RequestsStage:
         self._settings, self._clock = settings, clock or SystemClock()
         self._policy = policy or LanePolicy(settings.linger_s, int(settings.poll_minutes * 60_000), settings.requester)
         self._ledger_codec = Codec(DirectorySource())
+        self._ledger = ledger_codec(self._ledger_codec)
         self._projects = Projects(settings)
         self._metrics = PrometheusMeter(self._projects.rules)
         self._meter: Meter = Meters(self._metrics, meter) if meter else self._metrics
@@ -145,7 +144,7 @@ class RequestsStage:
         kafka, ledger = self._settings.kafka, self._ledger_codec
         topics = Topics(kafka.commands, kafka.outcomes, kafka.dead_letters, kafka.ledger)
         encoders = Encoders(
-            entry=self._encode,
+            entry=self._ledger.encode,
             project=lambda state: ledger.encode(schemas.LEDGER, project_out(state)),
             halt=lambda halt: ledger.encode(schemas.LEDGER, halt_out(halt)),
             outcome=lambda outcome: codec.encode(schemas.OUTCOMES, outcome_out(outcome)),
@@ -163,26 +162,8 @@ class RequestsStage:
             prepare=lambda: prepare_encoder(codec),
         )
 
-    def _encode(self, entry: RequestEntry) -> bytes:
-        return self._ledger_codec.encode(schemas.LEDGER, entry_out(entry))
-
-    def _decode(self, value: bytes) -> RequestEntry:
-        entry = entry_in(self._ledger_codec.decode(schemas.LEDGER, value))
-        if entry is None:
-            raise Fatal(Reason.UNDECODABLE, "a ledger record is not about a request")
-        return entry
-
-    def _shard(self, latest: Mapping[bytes, bytes]) -> Shard:
-        shard = Shard(self._encode, self._decode, self._settings.dedupe_days * DAY_MS)
-        for value in latest.values():
-            found = ledger_in(self._ledger_codec.decode(schemas.LEDGER, value))
-            if isinstance(found, RequestEntry):
-                shard.put(found, value)
-            elif isinstance(found, ProjectState):
-                shard.put_project(found)
-            else:
-                shard.put_halt(found)
-        return shard
+    def _shard(self) -> Shard:
+        return Shard(self._ledger, self._settings.dedupe_days * DAY_MS)
 
 
 def prepare_encoder(codec: Codec) -> None:

@@ -53,8 +53,12 @@ class RegistrySettings(_Part):
     register_schemas: bool = Field(default=False, description="Register the outcomes' schema if it is missing.")
 
     def secret(self) -> Secret | None:
-        """The password, if there is one."""
-        return Secret(_current(self.password, self.password_file)) if self.password or self.password_file else None
+        """The password, if there is one. `Fatal(INVALID_SETTINGS)` for a file that cannot be read, or is empty."""
+        if self.password is None and self.password_file is None:
+            return None
+        if not (current := _current(self.password, self.password_file)):
+            raise Fatal(Reason.INVALID_SETTINGS, "schema_registry: the password file cannot be read")
+        return Secret(current)
 
 
 class AdminSettings(_Part):

@@ -3,11 +3,10 @@
 import asyncio
 import time
 
-import schemas
 from consumer.adapters.amplitude.client import AmplitudeClient
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
-from consumer.adapters.wire import entry_in, entry_out
+from consumer.adapters.ledger_codec import ledger_codec
 from consumer.desk import RequestDesk
 from consumer.lanes import Lanes
 from consumer.ledger import Shard
@@ -17,6 +16,7 @@ from consumer.turn import Partition, Record, Turn
 from tests.fakes.commands import fields
 
 P = Partition(0)
+LEDGER = ledger_codec(Codec(DirectorySource()))
 
 
 class Rehearsal:
@@ -29,12 +29,7 @@ class Rehearsal:
         self.clock, self.policy, self.rules, self.access_of = clock, policy, rules, access
         self.meter = meter or NoMeter()
         self.outcomes, self.owned, self.lease_s, self.stuck = [], True, 1e9, None
-        codec = Codec(DirectorySource())
-        self.shard = Shard(
-            lambda e: codec.encode(schemas.LEDGER, entry_out(e)),
-            lambda v: entry_in(codec.decode(schemas.LEDGER, v)),
-            10**12,
-        )
+        self.shard = Shard(LEDGER, 10**12)
 
     @property
     def proven_at(self):

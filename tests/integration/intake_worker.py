@@ -11,16 +11,16 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
 from consumer.adapters.kafka.stream import Stream
 from consumer.adapters.kafka.transaction import Encoders, Topics, Transactor
-from consumer.adapters.wire import entry_in, entry_out, halt_out, ledger_in, outcome_out, project_out
+from consumer.adapters.ledger_codec import ledger_codec
+from consumer.adapters.wire import halt_out, outcome_out, project_out
 from consumer.desk import RequestDesk
 from consumer.domain.command import ProjectRule
-from consumer.domain.entry import RequestEntry
-from consumer.domain.project import ProjectState
 from consumer.ledger import Shard
 from consumer.requests import Intake
 
 RULES = {f"p{n}": ProjectRule(f"p{n}", f"org-{n}") for n in range(20)}
 codec = Codec(DirectorySource())
+ledger = ledger_codec(codec)
 
 
 class RealClock:
@@ -55,21 +55,8 @@ class Nobody:
         pass
 
 
-def shard_of(latest):
-    shard = Shard(
-        lambda e: codec.encode(schemas.LEDGER, entry_out(e)),
-        lambda v: entry_in(codec.decode(schemas.LEDGER, v)),
-        60 * 86_400_000,
-    )
-    for value in latest.values():
-        found = ledger_in(codec.decode(schemas.LEDGER, value))
-        if isinstance(found, RequestEntry):
-            shard.put(found, value)
-        elif isinstance(found, ProjectState):
-            shard.put_project(found)
-        else:
-            shard.put_halt(found)
-    return shard
+def shard_of():
+    return Shard(ledger, 60 * 86_400_000)
 
 
 def topics(prefix):
@@ -80,7 +67,7 @@ def stream(
     bootstrap, name, prefix, partitions, transactor=Transactor, decode=codec.decode_command, followers=None, **more
 ):
     encoders = Encoders(
-        entry=lambda e: codec.encode(schemas.LEDGER, entry_out(e)),
+        entry=ledger.encode,
         project=lambda s: codec.encode(schemas.LEDGER, project_out(s)),
         halt=lambda h: codec.encode(schemas.LEDGER, halt_out(h)),
         outcome=lambda o: codec.encode(schemas.OUTCOMES, outcome_out(o)),

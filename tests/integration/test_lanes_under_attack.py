@@ -502,7 +502,7 @@ async def test_idle_lanes_do_nothing():
     async with Service(policy=LanePolicy(linger_s=0, schedules=QUICK)) as service:
         lanes = service.lanes
         for n in range(1_000):
-            lanes._lane(lanes._tenures[P], replace(service.shard.project("shop"), project=f"p-{n}"))
+            lanes._lane(lanes._tenures[P], service.shard.project("shop")._replace(project=f"p-{n}"))
         await asyncio.sleep(1.3)  # every lane's first interval is over
         looked = watch(lanes)
         await asyncio.sleep(0.5)

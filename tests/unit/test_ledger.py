@@ -7,22 +7,22 @@ from hypothesis import strategies as st
 import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
+from consumer.adapters.ledger_codec import ledger_codec
 from consumer.adapters.wire import entry_in, entry_out, outcome_out, project_in, project_out
 from consumer.domain.deadline import FIRST_ESTIMATE_MS
-from consumer.domain.entry import JobRef
-from consumer.domain.erasure import answered, cancel, dispatch, forget
+from consumer.domain.erasure import cancel, dispatch, forget
 from consumer.domain.errors import Reason
 from consumer.domain.lifecycle import Stage
 from consumer.domain.project import ProjectState
-from consumer.domain.reply import Scheduled
 from consumer.domain.statement import next_notice, speak
 from consumer.ledger import Shard
 from tests.fakes.commands import NOW, accepted
+from tests.fakes.entries import BATCH, DAY, said, scheduled
 
-BATCH, DAY = "a" * 16, "2026-06-28"
 KEEP_MS = 1_000_000
 
 codec = Codec(DirectorySource())
+ledger = ledger_codec(codec)
 
 
 def encode(entry):
@@ -33,18 +33,9 @@ def decode(value):
     return entry_in(codec.decode(schemas.LEDGER, value))
 
 
-def said(entry):
-    return speak(None, entry, None, NOW, FIRST_ESTIMATE_MS)[0]
-
-
-def scheduled(name="u-1", amplitude_id=1, day=DAY):
-    entry = dispatch(accepted(name), [0], BATCH, NOW)
-    return said(answered(entry, BATCH, {0: Scheduled((JobRef(day, amplitude_id),))}))
-
-
 @pytest.fixture
 def shard():
-    shard = Shard(encode, decode, KEEP_MS)
+    shard = Shard(ledger, KEEP_MS)
     yield shard
     shard.close()
 

@@ -30,6 +30,7 @@ DEAD_LETTER_ROOM_BYTES = 65_536
 LEDGER_BYTES = 4 * COMMAND_BYTES
 """An entry repeats the command's identities and adds each one's stage, batch and jobs."""
 TIMEOUT_S = 15.0
+APPEARS_S = 3.0
 
 
 class Role(StrEnum):
@@ -146,15 +147,7 @@ def create(conf: Mapping[str, Any], specs: Iterable[TopicSpec], replication: int
                 raise _refused("the topics were not made", error) from None
         except TimeoutError:
             raise Fatal(Reason.BROKER_UNREACHABLE, "no answer in time") from None
-    _await_listed(client, set(made))
     return tuple(made)
-
-
-def _await_listed(client: AdminClient, made: set[str]) -> None:
-    """A controller answers before the brokers have heard of the topic: whoever looks at once would miss it."""
-    until = time.monotonic() + TIMEOUT_S
-    while made - client.list_topics(timeout=TIMEOUT_S).topics.keys() and time.monotonic() < until:
-        time.sleep(0.05)
 
 
 def check(conf: Mapping[str, Any], specs: Iterable[TopicSpec], dedupe_ms: int | None = None) -> tuple[Finding, ...]:
@@ -218,7 +211,7 @@ def _limit(topic: _Topic) -> int:
 def _look(conf: Mapping[str, Any], names: list[str]) -> dict[str, _Topic]:
     client = AdminClient(dict(conf))
     try:
-        listed = client.list_topics(timeout=TIMEOUT_S).topics
+        listed = _listed(client, names)
         there = {name: len(listed[name].partitions) for name in names if name in listed and not listed[name].error}
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
         answers = client.describe_configs(resources, request_timeout=TIMEOUT_S) if resources else {}
@@ -231,6 +224,17 @@ def _look(conf: Mapping[str, Any], names: list[str]) -> dict[str, _Topic]:
         name: _Topic(there[name], {entry.name: entry.value for entry in config.values() if entry.value is not None})
         for name, config in configs.items()
     }
+
+
+def _listed(client: AdminClient, names: Iterable[str]) -> Mapping[str, Any]:
+    """Every topic's metadata. What is missing is looked for again for a moment: a controller says that it has made a
+    topic before every broker has heard of it."""
+    until = time.monotonic() + APPEARS_S
+    while True:
+        listed: Mapping[str, Any] = client.list_topics(timeout=TIMEOUT_S).topics
+        if set(names) <= listed.keys() or time.monotonic() > until:
+            return listed
+        time.sleep(0.1)
 
 
 def _refused(what: str, error: KafkaException) -> Fatal:

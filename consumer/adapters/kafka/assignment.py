@@ -55,7 +55,7 @@ class Assignment:
         self,
         config: Mapping[str, Any],
         topics: Topics,
-        shard_of: Callable[[dict[bytes, bytes]], Shard],
+        shard_of: Callable[[], Shard],
         owner: Owner,
     ) -> None:
         self.shards: dict[Partition, Shard] = {}
@@ -65,8 +65,8 @@ class Assignment:
         self._began: dict[Partition, float] = {}
         self._joined = False
         self._counts, self._counted_at = Counter[str](), float("-inf")
-        self._topics, self._shard_of, self._owner = topics, shard_of, owner
-        self._restore = Restore(config, topics.ledger, self._restored)
+        self._topics, self._owner = topics, owner
+        self._restore = Restore(config, topics.ledger, shard_of, self._restored)
         self._halts = HaltWatch(config, topics.ledger)
         self._consumer = Consumer(dict(config) | {"enable.auto.commit": False, "auto.offset.reset": "earliest"})
         self._flow = Flow(self._consumer, topics.commands)
@@ -179,8 +179,8 @@ class Assignment:
     def _beginning(self, place: TopicPartition) -> int:
         return patiently(lambda: self._consumer.get_watermark_offsets(place, timeout=ASK_S))[0]
 
-    def _restored(self, partition: Partition, latest: dict[bytes, bytes]) -> None:
-        shard = self.shards[partition] = self._shard_of(latest)
+    def _restored(self, partition: Partition, shard: Shard) -> None:
+        self.shards[partition] = shard
         self._counted_at = float("-inf")
         if shard.halt is not None:
             self._halts.watch(partition)

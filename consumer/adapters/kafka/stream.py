@@ -75,7 +75,7 @@ class Desk(Protocol):
 
 
 class Stream(threading.Thread):
-    """Runs until `stop`, or until `failure` is set. `shard_of` makes a partition's memory from its ledger records.
+    """Runs until `stop`, or until `failure` is set. `shard_of` makes a partition's memory, still empty.
 
     `prepare` is called before the group is joined, again and again while it raises `Deferred`.
     """
@@ -87,7 +87,7 @@ class Stream(threading.Thread):
         producer_config: Mapping[str, Any],
         transactor: Callable[[Mapping[str, Any]], Transactor],
         desk: Desk,
-        shard_of: Callable[[dict[bytes, bytes]], Shard],
+        shard_of: Callable[[], Shard],
         clock: Clock,
         topics: Topics,
         meter: Meter | None = None,

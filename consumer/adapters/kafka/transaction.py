@@ -13,6 +13,7 @@ from consumer.adapters.cloudevents import headers as cloudevent
 from consumer.domain.entry import LedgerKey
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.halt import HALT_KEY
+from consumer.ledger import headers_of
 from consumer.requests import REROUTED
 from consumer.turn import Partition, Record, Turn
 
@@ -107,9 +108,9 @@ class Transactor:
 
     def _messages(self, turn: Turn, written: Written) -> Iterator[_Message]:
         encode, topics = self._encoders, self._topics
-        for place in turn.entries:
+        for place, entry in turn.entries.items():
             partition, key = place
-            yield _Message(topics.ledger, key.encode(), written.get(place), partition)
+            yield _Message(topics.ledger, key.encode(), written.get(place), partition, headers_of(entry))
         for (partition, project), state in turn.projects.items():
             yield _Message(topics.ledger, f"project/{project}".encode(), encode.project(state), partition)
         for partition, halt in turn.halts.items():
