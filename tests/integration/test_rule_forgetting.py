@@ -2,6 +2,9 @@
 
 import asyncio
 
+import schemas
+from consumer.adapters.wire import entry_in
+from tests.integration.intake_worker import codec
 from tests.integration.whole import Whole
 
 PEOPLE = ("u-jane-roe", "ghost-joe-bloggs", "several-ann-other")
@@ -13,7 +16,10 @@ def latest(whole):
 
 
 def holds(value):
-    return [name for name in PEOPLE if name.encode() in (value or b"")]
+    """Who can be told from a value: by name, or by an Amplitude ID."""
+    entry = entry_in(codec.decode(schemas.LEDGER, value))
+    ids = [str(job.amplitude_id) for i in entry.identities for job in i.jobs if job.amplitude_id is not None]
+    return [name for name in PEOPLE if name.encode() in value] + ids
 
 
 async def test_after_its_end_nothing_in_the_ledger_says_who_it_was_and_a_duplicate_is_still_recognised(
@@ -27,7 +33,8 @@ async def test_after_its_end_nothing_in_the_ledger_says_who_it_was_and_a_duplica
         await whole.reach(gone, "scheduled")
         await whole.reach(unknown, "not_found")
         key = f"{gone['subject_request_id']}/shop".encode()
-        assert [PEOPLE[0], PEOPLE[2]] == holds(latest(whole)[key])
+        assert [PEOPLE[0], PEOPLE[2]] == holds(latest(whole)[key])[:2]
+        assert len(holds(latest(whole)[key])) == 2 + 3, "one has two Amplitude IDs"
         for _ in range(20):
             whole.clock.advance(days=1)
             await asyncio.sleep(0.15)
