@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from consumer.domain.entry import LedgerKey, RequestEntry
+from consumer.domain.halt import Halt
 from consumer.domain.project import ProjectState
 from consumer.domain.statement import next_notice
 from consumer.domain.subject import AmplitudeId, Day, Millis, ProjectId
@@ -54,6 +55,8 @@ class Shard:
     ) -> None:
         self._encode, self._decode, self._keep_closed_ms = encode, decode, keep_closed_ms
         self._projects: dict[ProjectId, ProjectState] = {}
+        self.halt: Halt | None = None
+        """Why intake of this partition is halted, if it is."""
         self._db = sqlite3.connect(":memory:", isolation_level=None)
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;" + _TABLES)
 
@@ -94,6 +97,10 @@ class Shard:
     def put_project(self, state: ProjectState) -> None:
         """Remember the project's state."""
         self._projects[state.project] = state
+
+    def put_halt(self, halt: Halt | None) -> None:
+        """Remember that intake is halted, or that it no longer is."""
+        self.halt = halt
 
     def remove(self, key: LedgerKey) -> None:
         """Forget that there ever was such a request. Nothing happens if there was none."""

@@ -1,131 +1,122 @@
 """The `dsr` command line: it parses, wires and prints. Decisions are elsewhere.
 
-Exit codes: 0 as asked, 1 checked and found wanting, 2 wrong usage or settings, 3 the service met a fatal error.
+One module for each noun. Exit codes: 0 as asked, 1 checked and found wanting, or a request that ended badly, 2 wrong
+usage or settings, 3 a fatal error. What went wrong is said in one line on stderr: our own words, never a traceback.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import signal
-from pathlib import Path
-from typing import Annotated
+import traceback
+from importlib.metadata import version
+from typing import Annotated, Any
 
-import structlog
 import typer
-from rich.console import Console
-from rich.table import Table
+from typer.core import TyperGroup
 
-from consumer.adapters.amplitude.client import AmplitudeClient
-from consumer.adapters.kafka import admin
+from consumer.cli import check, dlq, instruct, plan, sandbox, schemas, serve, status, submit, topics, watch
 from consumer.cli import demo as demonstration
-from consumer.domain.errors import Fatal, Reason
-from consumer.domain.subject import ProjectId
-from consumer.ports import CredentialVerdict
-from consumer.service import RequestsStage, SystemClock, client_config
-from consumer.settings import Settings, load
+from consumer.cli.printing import BAD, out, remark, say
+from consumer.domain.errors import DsrError, Fatal, Reason, Refused
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Privacy requests against Amplitude.")
-topics_app = typer.Typer(no_args_is_help=True, help="Create the Kafka topics, or check them. Needs no Amplitude.")
-app.add_typer(topics_app, name="topics")
-out, err = Console(), Console(stderr=True)
+ORDER: tuple[str, ...] = ("run", "check", "topics", "schemas", "submit", "cancel", "approve", "pause", "resume")
+ORDER += ("plan", "watch", "status", "dlq", "demo", "sandbox")
 
-File = Annotated[
-    Path | None, typer.Option("--settings", "-s", help="TOML file; else $DSR_SETTINGS, else dsr.toml if it is there.")
-]
+
+class InOrder(TyperGroup):
+    """Lists the commands in the order in which they are needed, single ones and groups alike."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in `ORDER`; one that is not in it comes last."""
+        return sorted(super().list_commands(ctx), key=lambda name: (*ORDER, name).index(name))
+
+
+app = typer.Typer(
+    cls=InOrder,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+NEXT_STEP = {
+    Reason.BROKER_UNREACHABLE: "does Kafka run, and is kafka.bootstrap_servers right? `dsr run --embedded` needs none",
+    Reason.UNKNOWN_PROJECT: "the settings have no such project; `dsr check` lists those they have",
+    Reason.REGISTRY_UNAVAILABLE: "does the schema registry run, and are its URL, user and password right?",
+}
 
 
 def main() -> None:
-    """The entry point: our own errors become a sentence and an exit code."""
+    """The entry point: our own errors become a sentence and an exit code, and so does a bug."""
     try:
         app()
-    except Fatal as fatal:
-        err.print(f"[red]{fatal.reason}[/red] {fatal.detail}", highlight=False)
-        raise SystemExit(2 if fatal.reason is Reason.INVALID_SETTINGS else 3) from None
+    except DsrError as error:
+        raise SystemExit(_said(error)) from None
+    except Exception as bug:  # noqa: BLE001 (its text could quote an identifier; where it happened cannot)
+        where = traceback.extract_tb(bug.__traceback__)[-1]
+        remark(f"a bug: {type(bug).__name__} in {where.name}, line {where.lineno}; please report it", BAD)
+        raise SystemExit(3) from None
 
 
-@app.command()
-def run(settings: File = None) -> None:
-    """Serve: take commands in, call Amplitude, say what became of them. Ends on SIGTERM or Ctrl-C."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
-    asyncio.run(_run(load(settings)))
+def _said(error: DsrError) -> int:
+    remark(f"{error.reason}{f': {error.detail}' if error.detail else ''}", BAD)
+    if error.reason in NEXT_STEP:
+        remark(NEXT_STEP[error.reason])
+    if isinstance(error, Refused):
+        return 1
+    return 2 if isinstance(error, Fatal) and error.reason is Reason.INVALID_SETTINGS else 3
 
 
-async def _run(settings: Settings) -> None:
-    stage, log = RequestsStage(settings), structlog.get_logger()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stage.stop)
-    log.info("started", group=settings.kafka.group_id, replica=settings.kafka.replica, projects=len(settings.projects))
-    await stage.run()
-    log.info("stopped")
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"dsr {version('amplitude-dsr')}")
+        raise typer.Exit
 
 
-@app.command()
+@app.callback()
+def dsr(
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Privacy requests against Amplitude that finish by themselves.
+
+    \b
+    dsr demo                             watch it work on made-up people
+    dsr check                            test your keys
+    dsr topics create && dsr run         serve
+    dsr submit erase -p shop -u u-1001   ask
+    dsr watch, dsr status                follow
+
+    \b
+    Every command has --help with examples, and --json for programs.
+    Exit codes: 0 as asked, 1 found wanting or ended badly, 2 usage or
+    settings, 3 fatal.
+    """
+
+
+SERVE, ASK, LOOK, TRY = "Serve", "Ask", "Look", "Try"
+
+
+@app.command(rich_help_panel=TRY)
 def demo() -> None:
     """Watch the whole system work on made-up people, in this process: no Kafka, no Amplitude, no network."""
     raise typer.Exit(asyncio.run(demonstration.play(out)))
 
 
-@app.command()
-def check(settings: File = None) -> None:
-    """Test your integration: every key pair, by one read each. Changes nothing. Exit code 1 if one is not usable."""
-    verdicts = asyncio.run(_verify(load(settings)))
-    table = Table("project", "region", "User Privacy API")
-    for project, region, verdict in verdicts:
-        good = verdict in {CredentialVerdict.VALID, CredentialVerdict.BUSY}
-        table.add_row(project, region, f"[{'green' if good else 'red'}]{verdict}[/]")
-    out.print(table if verdicts else "no projects in the settings")
-    usable = {CredentialVerdict.VALID.value, CredentialVerdict.BUSY.value}
-    raise typer.Exit(0 if verdicts and all(verdict in usable for *_, verdict in verdicts) else 1)
-
-
-async def _verify(settings: Settings) -> list[tuple[str, str, str]]:
-    async with AmplitudeClient(SystemClock()) as client:
-        found = []
-        for name, project in settings.projects.items():
-            access = settings.access(ProjectId(name))
-            verdict = (await client.verify(access)).value if access else "a key file is missing or empty"
-            found.append((name, project.region.value, verdict))
-        return found
-
-
-def _specs(settings: Settings) -> tuple[admin.TopicSpec, ...]:
-    kafka = settings.kafka
-    names = {
-        admin.Role.COMMANDS: kafka.commands,
-        admin.Role.OUTCOMES: kafka.outcomes,
-        admin.Role.DEAD_LETTERS: kafka.dead_letters,
-        admin.Role.LEDGER: kafka.ledger,
-    }
-    return admin.table(kafka.partitions, names)
-
-
-@topics_app.command("create")
-def create_topics(
-    settings: File = None,
-    replication: Annotated[int, typer.Option(help="Copies of each partition; -1: the cluster's default.")] = -1,
-) -> None:
-    """Create the topics that are missing, with their retention and size limits."""
-    loaded = load(settings)
-    made = admin.create(client_config(loaded), _specs(loaded), replication)
-    out.print("\n".join(f"created {name}" for name in made) or "all topics were there already")
-
-
-@topics_app.command("check")
-def check_topics(settings: File = None) -> None:
-    """Compare the topics with what the service needs. Exit code 1 if something is wrong."""
-    loaded = load(settings)
-    findings = admin.check(client_config(loaded), _specs(loaded))
-    for finding in findings:
-        line = f"{finding.topic}: {finding.flaw}, wanted {finding.wanted or '-'}, found {finding.found or '-'}"
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
-    if not findings:
-        out.print("[green]topics are as they should be[/green]")
-    raise typer.Exit(1 if findings else 0)
+app.command(rich_help_panel=SERVE)(serve.run)
+app.command(rich_help_panel=SERVE)(check.check)
+app.add_typer(topics.app, name="topics", rich_help_panel=SERVE)
+app.add_typer(schemas.app, name="schemas", rich_help_panel=SERVE)
+app.add_typer(submit.app, name="submit", rich_help_panel=ASK)
+app.command(rich_help_panel=ASK)(instruct.cancel)
+app.command(rich_help_panel=ASK)(instruct.approve)
+app.command(rich_help_panel=ASK)(instruct.pause)
+app.command(rich_help_panel=ASK)(instruct.resume)
+app.command(rich_help_panel=ASK)(plan.plan)
+app.command(rich_help_panel=LOOK)(watch.watch)
+app.command(rich_help_panel=LOOK)(status.status)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=LOOK)
+app.command(rich_help_panel=TRY)(sandbox.sandbox)

@@ -23,13 +23,13 @@ from consumer.adapters.avro.source import DirectorySource
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
 from consumer.domain.subject import Millis
-from consumer.lane import LanePolicy
+from consumer.lanes import LanePolicy
 from consumer.sandbox.amplitude import faults
 from consumer.sandbox.amplitude.server import PocketAmplitude
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.sandbox.clock import ScaledClock
 from consumer.service import RequestsStage
-from consumer.settings import KafkaSettings, ProjectSettings, Settings
+from consumer.settings import AdminSettings, KafkaSettings, ProjectSettings, Settings
 
 DAY_A_SECOND = 86_400.0
 LIMIT_S = 80.0
@@ -147,7 +147,7 @@ async def play(console: Console) -> int:
     clock = ScaledClock(Millis(time.time_ns() // 1_000_000), DAY_A_SECOND)
     with EmbeddedBroker(TOPICS) as broker:
         async with PocketAmplitude(clock) as pocket:
-            stage = RequestsStage(_settings(broker.bootstrap, pocket), clock, POLICY)
+            stage = RequestsStage(_settings(broker.bootstrap, pocket), clock, POLICY, verify_topics=False)
             script = Script(broker.bootstrap, clock)
             requests = _ask(script, pocket)  # before anybody listens: a burst must not straddle a simulated midnight
             serving = asyncio.create_task(stage.run())
@@ -168,7 +168,8 @@ def _settings(bootstrap: str, pocket: PocketAmplitude) -> Settings:
             base_url=access.base_url,
             daily_cap=cap,
         )
-    return Settings(kafka=KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo"), projects=projects)
+    kafka = KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo")
+    return Settings(kafka=kafka, projects=projects, admin=AdminSettings(port=None))
 
 
 def _ask(script: Script, pocket: PocketAmplitude) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from consumer.domain.deadline import Regulation, due
@@ -68,27 +69,37 @@ class Identity:
     refused: Reason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What an answer to a command refers to, valid command or not."""
 
     command_id: CommandId
     request_id: RequestId | None
     project: ProjectId | None
     org: OrgId | None
+    traceparent: str | None = None
 
 
-def asked(fields: Mapping[str, Any]) -> Asked:
-    """Read off any decoded `DsrCommand`; never raises. A malformed request id is left out: it could be anything."""
+@lru_cache(maxsize=4096)
+def canonical(given: str) -> RequestId | None:
+    """A UUID in whatever spelling as the one the ledger uses; None if it is none. Asked twice for each command."""
     try:
-        request_id = RequestId(str(UUID(fields["subject_request_id"] or "")))
+        return RequestId(str(UUID(given)))
     except ValueError:
-        request_id = None
-    return Asked(fields["command_id"], request_id, fields["project"], fields["org"])
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+def asked(fields: Mapping[str, Any], traceparent: str | None = None) -> Asked:
+    """Read off any decoded `DsrCommand`; never raises. A malformed request id is left out: it could be anything."""
+    return Asked(
+        fields["command_id"],
+        canonical(fields["subject_request_id"] or ""),
+        fields["project"],
+        fields["org"],
+        traceparent,
+    )
+
+
+class Command(NamedTuple):
     """A valid command. Times are epoch milliseconds; `identities` are OpenDSR's (type, value, format), unjudged."""
 
     command_id: CommandId
@@ -164,10 +175,9 @@ def _request_id(fields: Mapping[str, Any], *, required: bool) -> RequestId | Non
         if required:
             raise Refused(Reason.MISSING_FIELD, "subject_request_id")
         return None
-    try:
-        return RequestId(str(UUID(given)))
-    except ValueError:
-        raise Refused(Reason.INVALID_REQUEST_ID, "subject_request_id is not a UUID") from None
+    if (request_id := canonical(given)) is None:
+        raise Refused(Reason.INVALID_REQUEST_ID, "subject_request_id is not a UUID")
+    return request_id
 
 
 def _body(fields: Mapping[str, Any], now: Millis) -> tuple[RequestType, Regulation | None, Millis, Millis]:

@@ -21,7 +21,13 @@ FORGOTTEN_DIGEST_BYTES = 2
 
 
 def accept(
-    command: Command, identities: tuple[Identity, ...], rule: ProjectRule, now: Millis, over_cap: bool
+    command: Command,
+    identities: tuple[Identity, ...],
+    rule: ProjectRule,
+    now: Millis,
+    *,
+    over_cap: bool,
+    traceparent: str | None = None,
 ) -> RequestEntry:
     """A new run of a request. Above the project's cap, or within its hold period, it is held."""
     if command.request_id is None or command.request_type is None:
@@ -46,17 +52,18 @@ def accept(
         ),
         held=held,
         release=Millis(now + rule.hold_ms) if held is Reason.HOLD_PERIOD else None,
+        traceparent=traceparent,
     )
 
 
 def resubmitted(ended: RequestEntry, fresh: RequestEntry) -> RequestEntry:
     """The next run of a request that has ended: the new body under the old request id."""
-    return replace(fresh, run=ended.run + 1, commands=(*ended.commands, *fresh.commands))
+    return fresh._replace(run=ended.run + 1, commands=(*ended.commands, *fresh.commands))
 
 
 def approve(entry: RequestEntry, command: CommandId) -> RequestEntry:
     """Release it from whatever holds it."""
-    return replace(entry, approved=True, commands=(*entry.commands, command))
+    return entry._replace(approved=True, commands=(*entry.commands, command))
 
 
 def dispatch(
@@ -71,8 +78,8 @@ def dispatch(
     if not going:
         return entry
     after = _each(entry, lambda i: replace(i.moved(Stage.DISPATCHING), batch=batch) if i.position in going else i)
-    return replace(
-        after, attempt=entry.attempt + 1, dispatched=entry.dispatched or now, batches=(*entry.batches, batch)
+    return after._replace(
+        attempt=entry.attempt + 1, dispatched=entry.dispatched or now, batches=(*entry.batches, batch)
     )
 
 
@@ -133,7 +140,7 @@ def rejected(entry: RequestEntry, batch: BatchId) -> RequestEntry:
 
 def cancel(entry: RequestEntry, command: CommandId) -> RequestEntry:
     """A cancel command, at intake. What was never sent is cancelled; what is frozen is too late."""
-    asked = replace(entry, cancel_command=command, commands=(*entry.commands, command))
+    asked = entry._replace(cancel_command=command, commands=(*entry.commands, command))
 
     def after(identity: IdentityState) -> IdentityState:
         if identity.never_sent:
@@ -150,7 +157,7 @@ def cancel(entry: RequestEntry, command: CommandId) -> RequestEntry:
 def forget(entry: RequestEntry, now: Millis) -> RequestEntry:
     """An ended request without anything that could tell who it was."""
     bare = _each(entry, lambda i: replace(i, value=None, jobs=tuple(replace(j, amplitude_id=None) for j in i.jobs)))
-    return replace(bare, closed=now, batches=(), body_digest=entry.body_digest[:FORGOTTEN_DIGEST_BYTES])
+    return bare._replace(closed=now, batches=(), body_digest=entry.body_digest[:FORGOTTEN_DIGEST_BYTES])
 
 
 def _settle(identity: IdentityState, entry: RequestEntry) -> IdentityState:
@@ -165,4 +172,4 @@ def _merged(known: tuple[JobRef, ...], seen: tuple[JobRef, ...]) -> tuple[JobRef
 
 
 def _each(entry: RequestEntry, change: Callable[[IdentityState], IdentityState]) -> RequestEntry:
-    return replace(entry, identities=tuple(change(identity) for identity in entry.identities))
+    return entry._replace(identities=tuple(change(identity) for identity in entry.identities))

@@ -11,9 +11,11 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
 from consumer.adapters.kafka.stream import Stream
 from consumer.adapters.kafka.transaction import Encoders, Topics, Transactor
-from consumer.adapters.wire import entry_in, entry_out, outcome_out, project_in, project_out
+from consumer.adapters.wire import entry_in, entry_out, halt_out, ledger_in, outcome_out, project_out
 from consumer.desk import RequestDesk
 from consumer.domain.command import ProjectRule
+from consumer.domain.entry import RequestEntry
+from consumer.domain.project import ProjectState
 from consumer.ledger import Shard
 from consumer.requests import Intake
 
@@ -40,6 +42,12 @@ class Nobody:
     def project_changed(self, partition, states):
         pass
 
+    def settling(self, partition):
+        pass
+
+    def busy(self, partition):
+        return False
+
     def closed(self, partition):
         pass
 
@@ -54,11 +62,13 @@ def shard_of(latest):
         60 * 86_400_000,
     )
     for value in latest.values():
-        record = codec.decode(schemas.LEDGER, value)
-        if (entry := entry_in(record)) is not None:
-            shard.put(entry)
-        elif (state := project_in(record)) is not None:
-            shard.put_project(state)
+        found = ledger_in(codec.decode(schemas.LEDGER, value))
+        if isinstance(found, RequestEntry):
+            shard.put(found, value)
+        elif isinstance(found, ProjectState):
+            shard.put_project(found)
+        else:
+            shard.put_halt(found)
     return shard
 
 
@@ -66,10 +76,13 @@ def topics(prefix):
     return Topics(f"{prefix}.commands", f"{prefix}.outcomes", f"{prefix}.dlq", f"{prefix}.ledger")
 
 
-def stream(bootstrap, name, prefix, partitions, transactor=Transactor):
+def stream(
+    bootstrap, name, prefix, partitions, transactor=Transactor, decode=codec.decode_command, followers=None, **more
+):
     encoders = Encoders(
         entry=lambda e: codec.encode(schemas.LEDGER, entry_out(e)),
         project=lambda s: codec.encode(schemas.LEDGER, project_out(s)),
+        halt=lambda h: codec.encode(schemas.LEDGER, halt_out(h)),
         outcome=lambda o: codec.encode(schemas.OUTCOMES, outcome_out(o)),
     )
     config = {
@@ -87,7 +100,7 @@ def stream(bootstrap, name, prefix, partitions, transactor=Transactor):
         "linger.ms": 1,
     }
     names = topics(prefix)
-    desk = RequestDesk(Intake(codec.decode_command, lambda: RULES, partitions), Nobody())
+    desk = RequestDesk(Intake(decode, lambda: RULES, partitions), followers or Nobody())
     return Stream(
         config=config,
         producer_config=producer,
@@ -96,6 +109,7 @@ def stream(bootstrap, name, prefix, partitions, transactor=Transactor):
         shard_of=shard_of,
         clock=RealClock(),
         topics=names,
+        **more,
     )
 
 

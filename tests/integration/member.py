@@ -13,20 +13,24 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from struct import Struct
 
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
-from consumer.lane import LanePolicy
+from consumer.lanes import LanePolicy
 from consumer.sandbox.clock import ScaledClock
 from consumer.service import RequestsStage
-from consumer.settings import KafkaSettings, ProjectSettings, Settings
+from consumer.settings import AdminSettings, KafkaSettings, ProjectSettings, Settings
 from tests.integration import intake_worker
 from tests.integration.seams import Watch, WatchedTransactor, between
 
 QUICK = {fault: Schedule(1.0, 2.0, 0.2) for fault in Fault}
 SESSION_MS = 6_000
-IN_TRANSACTION, IN_POST, IN_RESTORE = range(3)
-STATE_BYTES = 16
+STATE = {"transaction": Struct("B"), "posts": Struct("H"), "restoring": Struct("H"), "turned_at": Struct("d")}
+OFFSET = {name: 8 * place for place, name in enumerate(STATE)}
+STATE_BYTES = 8 * len(STATE)
+"""The state file: is a transaction open, how many POSTs are in flight, how many partitions are being restored, and
+when the last transaction began."""
 
 
 class Freezing(Watch):
@@ -55,10 +59,11 @@ class Freezing(Watch):
 
 
 class Noting(Watch):
-    """Keeps the state file: a byte for each thing that can be under way, and a line for each call beside it.
+    """Keeps the state file: what is under way now, and beside it (`.calls`) a line for each call and each answer.
 
-    A line is: project, method, when it left, when the last committed transaction had begun (monotonic seconds). The
-    file outlives the process, so it says what a SIGKILL hit.
+    The files outlive the process, so they say what a SIGKILL hit. Instants are monotonic seconds. A call: `call`,
+    project, method, when it left, when the last committed transaction had begun. A POST's answer: `answer`, marker,
+    when, 1 if it was understood.
     """
 
     def __init__(self, file):
@@ -66,26 +71,34 @@ class Noting(Watch):
             self._state = mmap.mmap(opened.fileno(), STATE_BYTES)
         self._state[:] = bytes(STATE_BYTES)
         self._calls = file.with_suffix(".calls").open("ab", buffering=0)
-        self._proven = 0.0
+        self._proven, self._posts = 0.0, 0
+
+    def _note(self, **changed):
+        for name, value in changed.items():
+            STATE[name].pack_into(self._state, OFFSET[name], value)
 
     def begun(self):
-        self._state[IN_TRANSACTION] = 1
+        self._note(transaction=1, turned_at=time.monotonic())
 
     def ended(self, committed, began):
-        self._state[IN_TRANSACTION] = 0
+        self._note(transaction=0)
         self._proven = began if committed else self._proven
 
     def sent(self, method, access):
+        now = time.monotonic()
         if method == "POST":
-            self._state[IN_POST] += 1
-        self._calls.write(f"{access.project} {method} {time.monotonic():.6f} {self._proven:.6f}\n".encode())
+            self._posts += 1
+            self._note(posts=self._posts)
+        self._calls.write(f"call {access.project} {method} {now:.6f} {self._proven:.6f}\n".encode())
 
-    def answered(self, method, access):
+    def answered(self, method, requester, understood):
         if method == "POST":
-            self._state[IN_POST] -= 1
+            self._posts -= 1
+            self._note(posts=self._posts)
+            self._calls.write(f"answer {requester} {time.monotonic():.6f} {int(understood)}\n".encode())
 
     def restoring(self, partitions):
-        self._state[IN_RESTORE] = partitions
+        self._note(restoring=partitions)
 
 
 def say(word):
@@ -115,7 +128,10 @@ async def serve(told, watch):
     projects = {name: ProjectSettings(**project) for name, project in told["projects"].items()}
     poll_every_ms = told.get("poll_every_ms", 3 * 86_400_000)
     policy = LanePolicy(linger_s=0.3, poll_every_ms=poll_every_ms, requester="dsr", schedules=QUICK)
-    await RequestsStage(Settings(kafka=kafka(told), projects=projects), clock, policy).run()
+    settings = Settings(
+        kafka=kafka(told), projects=projects, admin=AdminSettings(port=None), dedupe_days=told.get("dedupe_days", 60)
+    )
+    await RequestsStage(settings, clock, policy).run()
 
 
 def take_in(told, watch):

@@ -9,7 +9,7 @@ from functools import partial
 
 from consumer import service
 from consumer.adapters.amplitude.client import AmplitudeClient
-from consumer.adapters.kafka import stream
+from consumer.adapters.kafka import assignment
 from consumer.adapters.kafka.restore import Restore
 from consumer.adapters.kafka.transaction import Transactor
 from consumer.domain.errors import LeaseLost
@@ -36,8 +36,8 @@ class Watch:
     def sent(self, method, access):
         """It may, and leaves now."""
 
-    def answered(self, method, access):
-        """A call that left has an answer, or failed."""
+    def answered(self, method, requester, understood):
+        """A call that left has an answer that was `understood`, or none. `requester` is a POST's marker."""
 
     def restoring(self, partitions):
         """So many partitions are being restored."""
@@ -106,7 +106,7 @@ class WatchedClient(AmplitudeClient):
         self._watch, self._leased = watch, leased
 
     async def schedule(self, access, call, gate):
-        return await self._watched("POST", access, gate, partial(super().schedule, access, call))
+        return await self._watched("POST", access, gate, partial(super().schedule, access, call), call.requester)
 
     async def jobs(self, access, start, end, gate):
         return await self._watched("GET", access, gate, partial(super().jobs, access, start, end))
@@ -114,8 +114,8 @@ class WatchedClient(AmplitudeClient):
     async def revoke(self, access, amplitude_id, day, gate):
         return await self._watched("DELETE", access, gate, partial(super().revoke, access, amplitude_id, day))
 
-    async def _watched(self, method, access, gate, call):
-        left = []
+    async def _watched(self, method, access, gate, call, requester=""):
+        left, understood = [], False
 
         def watched_gate():
             self._watch.leaving(method, access)
@@ -128,10 +128,12 @@ class WatchedClient(AmplitudeClient):
             self._watch.sent(method, access)
 
         try:
-            return await call(watched_gate)
+            answer = await call(watched_gate)
+            understood = True
+            return answer
         finally:
             if left:
-                self._watch.answered(method, access)
+                self._watch.answered(method, requester, understood)
 
 
 class WatchedRestore(Restore):
@@ -156,4 +158,4 @@ def between(watch, *, leased=True, **producer):
     """Where the wiring finds its parts, and what to put there: (module, name, part), for `setattr`."""
     yield service, "Transactor", partial(WatchedTransactor, watch=watch, **producer)
     yield service, "AmplitudeClient", partial(WatchedClient, watch=watch, leased=leased)
-    yield stream, "Restore", partial(WatchedRestore, watch=watch)
+    yield assignment, "Restore", partial(WatchedRestore, watch=watch)

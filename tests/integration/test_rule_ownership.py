@@ -6,7 +6,7 @@ import time
 import pytest
 from confluent_kafka import Producer
 
-from consumer.adapters.kafka import stream
+from consumer.adapters.kafka import assignment
 from consumer.adapters.kafka.restore import Restore
 from consumer.domain import erasure
 from consumer.domain.entry import ledger_key
@@ -22,14 +22,9 @@ HOME = {name: partition_of(rule.org, PARTITIONS) for name, rule in intake_worker
 class Threads(Rehearsal):
     """Members as threads of this process: their assignments can be watched and proposals handed in."""
 
-    def __init__(self, bootstrap, monkeypatch):
-        super().__init__(bootstrap)
-        self._monkeypatch = monkeypatch
-
     def start(self, name):
         followers = Assignments()
-        self._monkeypatch.setattr(intake_worker, "Nobody", lambda: followers)
-        member = intake_worker.stream(self.bootstrap, name, self.prefix, PARTITIONS)
+        member = intake_worker.stream(self.bootstrap, name, self.prefix, PARTITIONS, followers=followers)
         self.members[name] = member
         member.start()
         return member, followers
@@ -63,8 +58,8 @@ class Assignments(intake_worker.Nobody):
 
 
 @pytest.fixture
-def threads(kafka_bootstrap, monkeypatch):
-    threads = Threads(kafka_bootstrap, monkeypatch)
+def threads(kafka_bootstrap):
+    threads = Threads(kafka_bootstrap)
     yield threads
     threads.stop()
 
@@ -160,7 +155,7 @@ def test_a_new_owner_waits_for_a_marker_that_is_late_and_opens_its_other_partiti
 def test_a_restore_that_stops_at_the_last_stable_offset_forgets_a_request(threads, monkeypatch):
     """Rule 3, negative control: the same command is accepted a second time."""
     value, straggler = delay_a_marker(threads)
-    monkeypatch.setattr(stream, "Restore", StopsAtTheLastStableOffset)
+    monkeypatch.setattr(assignment, "Restore", StopsAtTheLastStableOffset)
     _, heirs = threads.start("heir")
     heirs.wait_for(PARTITIONS)
     straggler.commit_transaction(30)

@@ -6,12 +6,12 @@ import time
 import schemas
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
-from consumer.lane import LanePolicy
+from consumer.lanes import LanePolicy
 from consumer.sandbox.amplitude.knobs import Knobs
 from consumer.sandbox.amplitude.server import PocketAmplitude
 from consumer.sandbox.clock import ManualClock
 from consumer.service import RequestsStage
-from consumer.settings import KafkaSettings, ProjectSettings, Settings
+from consumer.settings import AdminSettings, KafkaSettings, ProjectSettings, Settings
 from tests.fakes.commands import fields
 from tests.integration import intake_worker
 from tests.integration.seams import Watch, between
@@ -62,7 +62,7 @@ class Whole(Rehearsal):
             ledger=self.topics.ledger,
         )
         project = ProjectSettings(org="acme", base_url=access.base_url, **keys, **self.rule)
-        return Settings(kafka=kafka, projects={"shop": project}, **self._limits)
+        return Settings(kafka=kafka, projects={"shop": project}, admin=AdminSettings(port=None), **self._limits)
 
     def start(self, name="one", policy=FAST):
         stage = RequestsStage(self.settings(name), self.clock, policy)

@@ -1,7 +1,5 @@
 """How one request moves."""
 
-from dataclasses import replace
-
 import pytest
 
 from consumer.domain.command import ProjectRule
@@ -162,7 +160,7 @@ def test_a_learned_amplitude_id_replaces_the_batch_evidence():
 
 def test_a_call_that_was_applied_late_is_tracked_as_a_second_job():
     """Both must be done before the request is."""
-    entry = replace(scheduled(), batches=(B1, B2))
+    entry = scheduled()._replace(batches=(B1, B2))
     late = job(ids=((1, f"dsr/{B2}"),), day="2026-07-10")
     entry = observe(entry, window(job(JobStatus.DONE), late), NOW)
     assert {(DAY, 1), ("2026-07-10", 1)} == {(r.day, r.amplitude_id) for r in entry.identities[0].jobs}

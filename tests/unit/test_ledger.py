@@ -1,7 +1,5 @@
 """The ledger of one partition, in memory, and its wire form."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +64,7 @@ def test_an_entry_survives_the_wire_whatever_the_user_ids_are(names):
         scheduled(),
         said(cancel(scheduled(), "c-2")),
         said(forget(cancel(accepted("u-1"), "c-2"), NOW)),
-        replace(scheduled(), erased=NOW, frozen_since=DAY, regulation=None, requested_by=None, at_risk_said=True),
+        scheduled()._replace(erased=NOW, frozen_since=DAY, regulation=None, requested_by=None, at_risk_said=True),
     ],
     ids=["held", "dispatching", "scheduled", "cancelling", "forgotten", "rare fields"],
 )
@@ -98,8 +96,8 @@ def test_what_was_put_last_is_what_is_found(shard):
     """By key; an unknown key is None."""
     entry = said(accepted("u-1"))
     shard.put(entry)
-    shard.put(replace(entry, approved=True))
-    assert shard.get(entry.key) == replace(entry, approved=True)
+    shard.put(entry._replace(approved=True))
+    assert shard.get(entry.key) == entry._replace(approved=True)
     assert shard.get("nobody/shop") is None
     shard.remove(entry.key)
     assert shard.get(entry.key) is None
@@ -134,7 +132,7 @@ def test_the_tracker_learns_which_days_to_ask_for(shard):
     for entry in (scheduled("u-1", 1), scheduled("u-2", 2, "2026-07-02"), scheduled("u-3", 3, "2026-08-30")):
         shard.put(entry)
     assert shard.watched() == [("shop", DAY, "2026-08-30")]
-    ended = replace(entry, identities=tuple(i.moved(Stage.FAILED) for i in entry.identities))
+    ended = entry._replace(identities=tuple(i.moved(Stage.FAILED) for i in entry.identities))
     shard.put(ended)
     assert shard.watched() == [("shop", DAY, "2026-07-02")]
 
@@ -149,7 +147,7 @@ def test_a_project_is_walked_in_slices_while_it_changes(shard):
         found, cursor = shard.scheduled("shop", cursor, 3)
         seen += [e.key for e in found]
         for entry in found:
-            shard.put(replace(entry, at_risk_said=True))
+            shard.put(entry._replace(at_risk_said=True))
         if not cursor:
             break
     assert [e.key for e in entries] == seen
@@ -166,5 +164,5 @@ def test_a_place_is_shared_only_with_another_open_request(shard):
     assert not shard.sharing("shop", 2, DAY, mine.key)
     assert not shard.sharing("shop", 1, "2026-06-29", mine.key)
     assert not shard.sharing("app", 1, DAY, mine.key)
-    shard.put(replace(theirs, identities=tuple(i.moved(Stage.FAILED) for i in theirs.identities)))
+    shard.put(theirs._replace(identities=tuple(i.moved(Stage.FAILED) for i in theirs.identities)))
     assert not shard.sharing("shop", 1, DAY, mine.key)

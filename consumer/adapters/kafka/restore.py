@@ -13,6 +13,7 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
+from consumer.adapters.kafka.asking import ASK_S, patiently
 from consumer.domain.errors import Fatal, Reason
 from consumer.turn import Partition
 
@@ -37,7 +38,8 @@ class Restore:
     def begin(self, partition: Partition) -> None:
         """Start on a partition, after its committed offsets have been read. Blocks for one question to the broker."""
         marks = Consumer(self._marks_config)
-        _, self._marks[partition] = marks.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=30)
+        place = TopicPartition(self._topic, partition)
+        self._marks[partition] = patiently(lambda: marks.get_watermark_offsets(place, timeout=ASK_S))[1]
         marks.close()
         self._latest[partition] = {}
         self._consumer = self._consumer or Consumer(self._config)

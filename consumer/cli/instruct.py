@@ -1,0 +1,239 @@
+"""`dsr cancel`, `approve`, `pause` and `resume`: commands about requests and projects that the service knows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from consumer.adapters.avro.codec import Codec
+from consumer.adapters.kafka import desk
+from consumer.adapters.kafka.survey import Survey, survey
+from consumer.cli import sending
+from consumer.cli.connection import Connection, connect
+from consumer.cli.options import AsJson, Embedded, File, Since, Yes
+from consumer.cli.printing import DIM, emit, iso, plural, remark, say, shown
+from consumer.domain.command import CommandKind
+from consumer.domain.entry import RequestEntry
+from consumer.domain.errors import Fatal, Reason, Refused
+from consumer.domain.halt import Halt
+from consumer.domain.lifecycle import Stage
+from consumer.turn import Partition
+
+Project = Annotated[str | None, typer.Option("--project", "-p", help="The project's name in the settings.")]
+Id = Annotated[UUID | None, typer.Argument(metavar="REQUEST", help="The request id that `dsr submit` printed.")]
+
+
+def cancel(
+    request: Id = None,
+    project: Project = None,
+    since: Since = None,
+    yes: Yes = False,
+    settings: File = None,
+    embedded: Embedded = False,
+    json: AsJson = False,
+) -> None:
+    """Cancel one request, or every open request of a project that was accepted since a time.
+
+    Possible until three days before the deletion job's day; what comes later is
+    answered with too_late, identity by identity. The answer is an outcome: `dsr
+    watch REQUEST` shows it. Without --project the request is looked up in the
+    ledger. Many are counted and confirmed first, and cancelled one by one.
+
+    \b
+    Examples:
+      dsr cancel 6f0c6a52-5d0e-4c1c-9a0b-3b6f2f0a7d11
+      dsr cancel --project shop --since 30m
+
+    \b
+    JSON, one a command: {"request_id","command_id","project","command"}
+    Exit codes: 0 sent, or nothing to cancel; 1 not known, or you said no; 2
+      usage or settings; 3 no Kafka.
+    """
+    if (request is None) == (since is None) or (since is not None and project is None):
+        raise typer.BadParameter("give a REQUEST, or --project and --since")
+    connection = connect(settings, use_embedded=embedded)
+    with connection.codec() as codec:
+        if request is not None:
+            _send(connection, codec, _about(connection, codec, CommandKind.CANCEL, request, project), json=json)
+            return
+        entries = _accepted_since(connection, codec, str(project), since or 0)
+        if _agreed(entries, str(project), yes=yes):
+            commands = [sending.about(CommandKind.CANCEL, entry.project, entry.request_id) for entry in entries]
+            _send(connection, codec, commands, json=json)
+
+
+def approve(
+    request: Id = None, project: Project = None, settings: File = None, embedded: Embedded = False, json: AsJson = False
+) -> None:
+    """Release what is held: one request, or everything that is held in a project now (daily cap, hold period).
+
+    \b
+    Examples:
+      dsr approve 6f0c6a52-5d0e-4c1c-9a0b-3b6f2f0a7d11
+      dsr approve --project shop
+
+    \b
+    JSON: {"request_id","command_id","project","command"}.
+    Exit codes: 0 sent; 1 the request is not known; 2 usage or settings; 3 no
+      Kafka.
+    """
+    if request is None and project is None:
+        raise typer.BadParameter("give a REQUEST or --project")
+    connection = connect(settings, use_embedded=embedded)
+    with connection.codec() as codec:
+        commands = _about(connection, codec, CommandKind.APPROVE, request, project)
+        _send(connection, codec, commands, json=json)
+
+
+def pause(
+    project: Annotated[str, typer.Argument(metavar="PROJECT", help="The project's name in the settings.")],
+    settings: File = None,
+    embedded: Embedded = False,
+    json: AsJson = False,
+) -> None:
+    """Stop sending a project's requests to Amplitude. What is scheduled there already goes on and is followed.
+
+    \b
+    Example:
+      dsr pause shop
+
+    \b
+    JSON: {"request_id","command_id","project","command"}.
+    Exit codes: 0 sent; 1 not a project of the settings; 2 usage or settings; 3
+      no Kafka.
+    """
+    connection = connect(settings, use_embedded=embedded)
+    with connection.codec() as codec:
+        _send(connection, codec, [sending.about(CommandKind.PAUSE, project)], json=json)
+
+
+def resume(
+    project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="The paused project.")] = None,
+    halted: Annotated[bool, typer.Option("--halted", help="Let halted partitions take commands in again.")] = False,
+    partition: Annotated[int | None, typer.Option(help="With --halted: only this partition.")] = None,
+    settings: File = None,
+    embedded: Embedded = False,
+    json: AsJson = False,
+) -> None:
+    """Go on: with a paused project, or with partitions that too many dead letters have halted.
+
+    A halt means that a producer, and not a record, was broken: mend it first,
+    then lift the halt. What was dead-lettered meanwhile waits for `dsr dlq
+    redrive`.
+
+    \b
+    Examples:
+      dsr resume shop
+      dsr resume --halted
+      dsr resume --halted --partition 3
+
+    \b
+    JSON: as `dsr pause`; with --halted, one a halt lifted:
+      {"partition","reason","since","dead_letters"}
+    Exit codes: 0 sent or lifted; 1 nothing is halted; 2 usage or settings; 3 no
+      Kafka.
+    """
+    if (project is None) != halted or (partition is not None and not halted):
+        raise typer.BadParameter("give a PROJECT, or --halted")
+    connection = connect(settings, use_embedded=embedded)
+    with connection.codec() as codec:
+        if project is not None:
+            _send(connection, codec, [sending.about(CommandKind.RESUME, project)], json=json)
+        else:
+            raise typer.Exit(_lift(connection, codec, partition, json=json))
+
+
+def _lift(connection: Connection, codec: Codec, only: int | None, *, json: bool) -> int:
+    with connection.ledger() as reader:
+        found: Survey[None] = survey(reader, codec, lambda _: None, about="")
+    halts = {place: halt for place, halt in sorted(found.halts.items()) if only in {None, place}}
+    if not halts:
+        where = "no partition is halted" if only is None else f"partition {only} is not halted"
+        remark(f"{where}; there is nothing to lift")
+        return 1
+    for place, halt in halts.items():
+        emit(halt_json(place, halt)) if json else say(halt_line(place, halt))
+    desk.lift(connection.config, connection.kafka.ledger, halts)
+    remark(f"{plural(len(halts), 'halt')} lifted; the service takes commands in again when it sees that", DIM)
+    return 0
+
+
+def halt_line(place: Partition, halt: Halt) -> str:
+    """A halt for people."""
+    dead = plural(halt.dead_letters, "dead letter")
+    return f"partition {place} is halted since {shown(halt.since)}: {halt.reason}, {dead} in the window"
+
+
+def halt_json(place: Partition, halt: Halt) -> dict[str, object]:
+    """A halt for programs."""
+    return {
+        "partition": place,
+        "reason": halt.reason.value,
+        "since": iso(halt.since),
+        "dead_letters": halt.dead_letters,
+    }
+
+
+def _about(
+    connection: Connection, codec: Codec, kind: CommandKind, request: UUID | None, project: str | None
+) -> list[sending.Fields]:
+    if request is None or project is not None:
+        return [sending.about(kind, str(project), str(request) if request else None)]
+    with connection.ledger() as reader:
+        found = survey(reader, codec, lambda entry: entry.project, about=str(request))
+    projects = sorted(found.requests.values())
+    if not projects:
+        raise Refused(Reason.UNKNOWN_REQUEST, "not in the ledger; was it accepted? `dsr status REQUEST` knows more")
+    if len(projects) > 1:
+        raise typer.BadParameter(f"the request is in several projects ({', '.join(projects)}): say --project")
+    return [sending.about(kind, projects[0], str(request))]
+
+
+def _accepted_since(connection: Connection, codec: Codec, project: str, since: int) -> list[RequestEntry]:
+    def keep(entry: RequestEntry) -> RequestEntry | None:
+        ours = entry.project == project and entry.accepted >= since
+        cancellable = not entry.ended and entry.cancel_command is None and entry.reached is not Stage.ERASED
+        return entry if ours and cancellable else None
+
+    with connection.ledger() as reader:
+        found = survey(reader, codec, keep)
+    return sorted(found.requests.values(), key=lambda entry: (entry.accepted, entry.request_id))
+
+
+def _agreed(entries: Sequence[RequestEntry], project: str, *, yes: bool) -> bool:
+    if not entries:
+        remark(f"no open request of {project} was accepted since then; nothing was sent")
+        return False
+    stages = Counter(entry.stage or entry.reached for entry in entries)
+    told = ", ".join(f"{count:,} {stage}" for stage, count in stages.most_common())
+    first, last = shown(entries[0].accepted), shown(entries[-1].accepted)
+    remark(f"{plural(len(entries), 'open request')} of {project}, accepted from {first} to {last} (UTC): {told}")
+    if not yes:
+        typer.confirm("Cancel all of them?", abort=True, err=True)
+    return True
+
+
+def _send(connection: Connection, codec: Codec, commands: Sequence[sending.Fields], *, json: bool) -> None:
+    rules = connection.settings.rules()
+    for fields in commands:
+        sending.check(fields, rules)
+    delivered = sending.send(connection, codec, commands)
+    for fields, there in zip(commands, delivered, strict=True):
+        if there:
+            _tell(fields, json=json)
+    if not all(delivered):
+        raise Fatal(Reason.BROKER_UNREACHABLE, f"{delivered.count(False):,} commands may not have arrived; send again")
+    remark("sent; `dsr watch` shows the answers", DIM)
+
+
+def _tell(fields: sending.Fields, *, json: bool) -> None:
+    request = fields["subject_request_id"]
+    if json:
+        told = {"request_id": request, "command_id": fields["command_id"]}
+        emit(told | {"project": fields["project"], "command": fields["command"]})
+    else:
+        say(f"{fields['command']}  {request or 'the whole project'}  {fields['project']}")

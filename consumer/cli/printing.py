@@ -1,0 +1,79 @@
+"""How the command line speaks: people get sentences and tables, programs get one JSON object a line.
+
+Answers go to stdout, everything about the answering (which broker, hints, questions) to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from consumer.domain.deadline import DAY_MS, at
+from consumer.domain.subject import Millis
+
+PIPE_COLUMNS = 200
+"""Width of tables that nobody's terminal limits: ids and names must not be cut for `grep`."""
+
+out, err = Console(), Console(stderr=True)
+
+GOOD, BAD, DIM = "green", "red", "dim"
+
+
+def say(text: str, style: str | None = None) -> None:
+    """A line for a person, never wrapped and never taken for markup."""
+    out.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def remark(text: str, style: str | None = None) -> None:
+    """A line beside the answer."""
+    err.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def emit(record: Mapping[str, Any]) -> None:
+    """One JSON object, on a line of its own, at once."""
+    sys.stdout.write(orjson.dumps(record).decode() + "\n")
+    sys.stdout.flush()
+
+
+def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    """An empty table without a frame; the columns named in `right` are aligned there."""
+    empty = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for column in columns:
+        empty.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    return empty
+
+
+def show(filled: Table) -> None:
+    """Print a table, as wide as it needs to be when no terminal limits it."""
+    console = out if out.is_terminal else Console(width=PIPE_COLUMNS)
+    console.print(filled)
+
+
+def iso(instant: int | None) -> str | None:
+    """The instant in UTC, as JSON output gives it."""
+    return at(Millis(instant)).isoformat(timespec="seconds").replace("+00:00", "Z") if instant is not None else None
+
+
+def shown(instant: int | None) -> str:
+    """The instant in UTC, for people."""
+    return at(Millis(instant)).strftime("%Y-%m-%d %H:%M") if instant is not None else "-"
+
+
+def span(milliseconds: int) -> str:
+    """A length of time in its two largest units: `12 d 3 h`. Negative ones are late."""
+    late, rest = milliseconds < 0, abs(milliseconds)
+    parts = []
+    for unit, size in (("d", DAY_MS), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
+        count, rest = divmod(rest, size)
+        parts += [f"{count} {unit}"] if count else []
+    return ("-" if late else "") + (" ".join(parts[:2]) or "0 s")
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 request`, `2 requests`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,142 @@
+"""`dsr sandbox`: a stand-in for Amplitude, and if you like a broker, to try things and to write tests against."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from consumer.cli.options import AsJson, now
+from consumer.cli.printing import DIM, emit, remark, say
+from consumer.domain.errors import Fatal, Reason
+from consumer.domain.subject import Millis
+from consumer.ports import Clock, Region
+from consumer.sandbox.amplitude.keys import Holder, Level
+from consumer.sandbox.amplitude.knobs import Knobs
+from consumer.sandbox.amplitude.server import PocketAmplitude
+from consumer.sandbox.broker import EmbeddedBroker
+from consumer.sandbox.clock import ManualClock, ScaledClock
+from consumer.settings import KafkaSettings
+
+PARTITIONS = 3
+
+
+def sandbox(
+    kafka: Annotated[bool, typer.Option("--kafka", help="Also a broker in this process, with our topics.")] = False,
+    project: Annotated[
+        list[str] | None,
+        typer.Option(metavar="APP[:KEY:SECRET[:REGION[:ORG]]]", help="Repeatable; keys are made by rule if left out."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="As the US host; 0: any free one.")] = 0,
+    eu_port: Annotated[int, typer.Option(help="As the EU host; 0: any free one.")] = 0,
+    speed: Annotated[
+        float, typer.Option(min=0.0, help="Calendar seconds per real second; 86400: a day a second.")
+    ] = 1.0,
+    manual: Annotated[bool, typer.Option("--manual", help="The calendar moves only by POST /fake/clock.")] = False,
+    start_ms: Annotated[int | None, typer.Option(help="Calendar time at the start; default: now.")] = None,
+    origin_s: Annotated[float | None, typer.Option(help="Unix time at which the calendar stood at --start-ms.")] = None,
+    lead_days: Annotated[int, typer.Option(min=0, help="Days from a request to its job's day.")] = 12,
+    gate_s: Annotated[float, typer.Option(min=0.0, help="Least time between two calls; 0: no limit.")] = 0.95,
+    json: AsJson = False,
+) -> None:
+    """A stand-in for Amplitude's deletion API, with its rules, limits and oddities, until Ctrl-C.
+
+    Everybody exists there; user ids that begin with `ghost-` do not. `/fake/*`
+    seeds people, injects faults, moves the calendar and shows counters. The
+    made-up keys are printed: they open nothing else.
+
+    \b
+    Examples:
+      dsr sandbox --kafka > dsr.toml      # then, in another terminal: dsr run
+      dsr sandbox --speed 86400 --project 829000 --project 829001:::eu
+
+    \b
+    Prints settings for dsr.toml. JSON, once: {"us","eu","bootstrap",
+      "projects":[{"app","region","org","api_key","secret_key"}]}
+    Exit codes: 0 ended by you; 2 usage or settings.
+    """
+    holders = [_holder(text) for text in project or ["829000"]]
+    start = Millis(start_ms) if start_ms is not None else now()
+    clock: Clock = ManualClock(start) if manual else ScaledClock(start, speed, origin_s=origin_s)
+    pocket = PocketAmplitude(clock, Knobs(lead_days=lead_days, gate_s=gate_s))
+    keyed = [(holder, pocket.world.keys.add(holder, pair)) for holder, pair in holders]
+    with _broker(kafka) as bootstrap:
+        asyncio.run(_serve(pocket, (host, port, eu_port), keyed, bootstrap, json=json))
+
+
+def _holder(text: str) -> tuple[Holder, tuple[str, str] | None]:
+    app, key, secret, region, org = (text.split(":") + [""] * 5)[:5]
+    try:
+        holder = Holder(Region(region or "us"), Level.PROJECT, org or "36001", app)
+    except ValueError:
+        raise typer.BadParameter("the region is us or eu") from None
+    return holder, ((key, secret) if key and secret else None)
+
+
+@contextmanager
+def _broker(wanted: bool) -> Iterator[str | None]:
+    if not wanted:
+        yield None
+        return
+    names = KafkaSettings()
+    topics = dict.fromkeys((names.commands, names.outcomes, names.ledger), PARTITIONS) | {names.dead_letters: 1}
+    with EmbeddedBroker(topics) as broker:
+        yield broker.bootstrap
+
+
+async def _serve(
+    pocket: PocketAmplitude,
+    address: tuple[str, int, int],
+    keyed: list[tuple[Holder, tuple[str, str]]],
+    bootstrap: str | None,
+    *,
+    json: bool,
+) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    try:
+        await pocket.start(*address)
+    except OSError:
+        raise Fatal(Reason.INVALID_SETTINGS, "that address cannot be listened on") from None
+    if json:
+        emit(_as_json(pocket, keyed, bootstrap))
+    else:
+        say(_snippet(pocket, keyed, bootstrap))
+    remark("the sandbox is open; Ctrl-C closes it, and all is forgotten", DIM)
+    await stopped.wait()
+    await pocket.stop()
+
+
+def _as_json(
+    pocket: PocketAmplitude, keyed: list[tuple[Holder, tuple[str, str]]], bootstrap: str | None
+) -> dict[str, Any]:
+    projects = [
+        {"app": holder.app, "region": holder.region.value, "org": holder.org, "api_key": pair[0], "secret_key": pair[1]}
+        for holder, pair in keyed
+    ]
+    hosts = {"us": pocket.url_of(Region.US), "eu": pocket.url_of(Region.EU)}
+    return {**hosts, "bootstrap": bootstrap, "projects": projects}
+
+
+def _snippet(pocket: PocketAmplitude, keyed: list[tuple[Holder, tuple[str, str]]], bootstrap: str | None) -> str:
+    """Settings that go with it. The names of projects are the apps'."""
+    lines = ["# made-up keys of a sandbox: they open nothing else", "linger_s = 1"]
+    if bootstrap is not None:
+        lines += ["", "[kafka]", f'bootstrap_servers = "{bootstrap}"', f"partitions = {PARTITIONS}"]
+    for holder, (api_key, secret_key) in keyed:
+        lines += [
+            "",
+            f'[projects."{holder.app}"]',
+            f'org = "{holder.org}"',
+            f'region = "{holder.region.value}"',
+            f'base_url = "{pocket.url_of(holder.region)}"',
+            f'api_key = "{api_key}"',
+            f'secret_key = "{secret_key}"',
+        ]
+    return "\n".join(lines)

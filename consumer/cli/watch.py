@@ -1,0 +1,69 @@
+"""`dsr watch`: what is being said, as it is said."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from confluent_kafka import OFFSET_BEGINNING
+
+from consumer.adapters.kafka.reading import Positions, TopicReader
+from consumer.cli import sending, stories
+from consumer.cli.connection import connect
+from consumer.cli.options import AsJson, Embedded, File, Since
+from consumer.cli.printing import DIM, emit, remark
+from consumer.domain.subject import Millis
+
+
+def watch(
+    request: Annotated[UUID | None, typer.Argument(metavar="REQUEST", help="Only this request.")] = None,
+    project: Annotated[str | None, typer.Option("--project", "-p", help="Only this project.")] = None,
+    since: Since = None,
+    settings: File = None,
+    embedded: Embedded = False,
+    json: AsJson = False,
+) -> None:
+    """Follow the outcomes as the service publishes them, one line each, until Ctrl-C.
+
+    Of one REQUEST everything that was said so far comes first. No identifier is
+    ever in an outcome: identities are named by their position in the command.
+
+    \b
+    Examples:
+      dsr watch
+      dsr watch 6f0c6a52-5d0e-4c1c-9a0b-3b6f2f0a7d11
+      dsr watch --project shop --since 2h
+      dsr watch --json | jq -r 'select(.stage == "held") | .subject_request_id'
+
+    \b
+    JSON: one DsrOutcome a line, its times in ISO 8601.
+    Exit codes: 0 ended by you; 2 usage or settings; 3 Kafka could not be
+      reached.
+    """
+    connection = connect(settings, use_embedded=embedded)
+    try:
+        with connection.codec() as codec, connection.outcomes() as reader:
+            start = _start(reader, request, since)
+            remark("following the outcomes; Ctrl-C ends it", DIM)
+            key = str(request).encode() if request else None
+            for record in reader.follow(start):
+                if record is None or (key is not None and record.key != key):
+                    continue
+                outcome = sending.outcome_of(codec, record.value)
+                if outcome is not None and project in {None, outcome["project"]} and _after(outcome, since):
+                    emit(stories.as_json(outcome)) if json else stories.tell(outcome)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _start(reader: TopicReader, request: UUID | None, since: int | None) -> Positions | None:
+    """Where to begin; None is the end."""
+    if since is not None:
+        return reader.since(Millis(since))
+    return dict.fromkeys(reader.partitions(), OFFSET_BEGINNING) if request else None
+
+
+def _after(outcome: sending.Fields, since: int | None) -> bool:
+    """A record may have been written later than what it says was decided."""
+    return since is None or outcome["occurred_time"] >= since
