@@ -20,11 +20,12 @@ AIMS = ("transaction", "posts", "restoring")
 
 
 class Crew:
-    """`strikes`: (what, when, aims that were hit). `freezes`: (member, stopped at, woken at). Instants are monotonic."""
+    """`strikes`: (what, when, aims hit); `freezes`: (member, stopped, woken); `ended`, `hung`: (member, when)."""
 
     def __init__(self, told, names, directory):
         self._told, self._directory, self.names = told, directory, names
-        self._members, self.strikes, self.freezes, self.ended, self.hung = {}, [], [], [], []
+        self._members, self._started = {}, {}
+        self.strikes, self.freezes, self.ended, self.hung = [], [], [], []
         for name in names:
             self._state(name).write_bytes(bytes(STATE_BYTES))
             self.start(name)
@@ -38,7 +39,7 @@ class Crew:
         log = (self._directory / f"{name}.log").open("ab")
         with log:
             self._members[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-        self._started = {**getattr(self, "_started", {}), name: time.monotonic()}
+        self._started[name] = time.monotonic()
 
     def state(self, name):
         """What a member is, or was when it died, doing."""
