@@ -15,7 +15,7 @@ def reachable():
     found = {stage: set(after) for stage, after in NEXT.items()}
     for _ in found:
         for after in found.values():
-            after |= {further for stage in list(after) for further in found[stage]}  # noqa: PLW2901 (grown in place)
+            after |= {further for stage in list(after) for further in found[stage]}
     return found
 
 
