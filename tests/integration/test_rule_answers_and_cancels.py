@@ -144,7 +144,7 @@ async def test_what_is_half_frozen_is_too_late_with_a_result_for_each_identity()
     async with Service(policy=replace(NEVER_POLLED, least_interval_s=0.3)) as service:
         service.pocket.misbehave(Fault(Kind.STATUS, method="POST", status=400))
         record = service.tell("u-1001", "u-1002")
-        await service.until(lambda: service.seen.times_applied())
+        await service.until(service.seen.times_applied)
         service.clock.advance(days=10)
         await service.reach(record, "scheduled")
         assert len({day for user in ("u-1001", "u-1002") for day, _ in scheduled_under(service, user)}) == 2

@@ -6,6 +6,7 @@ import time
 import schemas
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
+from consumer.domain.routing import partition_of
 from consumer.lanes import LanePolicy
 from consumer.sandbox.amplitude.knobs import Knobs
 from consumer.sandbox.amplitude.server import PocketAmplitude
@@ -18,6 +19,7 @@ from tests.integration.seams import Watch, between
 from tests.integration.test_intake_on_kafka import PARTITIONS, Rehearsal
 
 APP = "829000"
+HOME = partition_of("acme", PARTITIONS)
 QUICK = {fault: Schedule(0.05, 0.05, 0.02) for fault in Fault}
 FAST = LanePolicy(linger_s=0.05, requester="dsr", least_interval_s=0.02, schedules=QUICK, poll_every_ms=3_600_000)
 
@@ -78,10 +80,10 @@ class Whole(Rehearsal):
         self.start(name)
 
     async def tell(self, *users, **changed):
-        """Publish a command; by default an erasure of these users. Returns it."""
+        """Publish a command, by default an erasure of these users, behind those before it. Returns it."""
         now = self.clock.now()
         record = fields(*users, **{"submitted_time": now, "issued_time": now} | changed)
-        await asyncio.to_thread(self.send, [intake_worker.codec.encode(schemas.COMMANDS, record)])
+        await asyncio.to_thread(self.send, [intake_worker.codec.encode(schemas.COMMANDS, record)], HOME)
         return record
 
     async def about(self, record, kind="stage"):
