@@ -32,8 +32,12 @@ types: $(STAMP)  ## mypy, strict
 
 check: lint types test  ## exactly what CI runs
 
-bench: $(STAMP)  ## what is measured so far: the codec against bare fastavro
+bench: $(STAMP)  ## the figures of tests/benchmarks/RESULTS.md, half an hour (needs a real Kafka)
 	$(BIN)/python -m tests.benchmarks.codec_rate
+	$(BIN)/python -m tests.benchmarks.intake_rate
+	$(BIN)/python -m tests.benchmarks.lane_utilisation
+	$(BIN)/python -m tests.benchmarks.many_lanes
+	$(BIN)/python -m tests.benchmarks.ledger_restore
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
