@@ -59,9 +59,9 @@ class Script:
 
     def __init__(self, bootstrap: str, clock: ScaledClock) -> None:
         self._codec, self._clock = Codec(DirectorySource()), clock
-        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "log_level": 0})
         self._consumer = Consumer(
-            {"bootstrap.servers": bootstrap, "group.id": "demo-subscriber", "auto.offset.reset": "earliest"}
+            {"bootstrap.servers": bootstrap, "group.id": "demo", "auto.offset.reset": "earliest", "log_level": 0}
         )
         self._consumer.subscribe(["dsr.outcomes", "dsr.commands.dlq"])
         self.stories: dict[str, Story] = {}
@@ -228,5 +228,5 @@ async def _act(
                 script.follow("cancel", late)
     script.close()
     calls = sum(sum(pocket.seen(str(app)).requests.values()) for app in (829_000, 829_001, 829_002))
-    console.print(f"{calls} calls to the stand-in; everything as expected: {'yes' if script.done else 'NO'}")
+    console.print(f"\n{calls} calls to the stand-in; everything as expected: {'yes' if script.done else 'NO'}")
     return 0 if script.done else 1
