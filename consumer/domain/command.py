@@ -6,10 +6,10 @@ Words and enumerations follow OpenDSR 2.0; `amplitude_id` as an identity type is
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,6 +20,9 @@ from consumer.domain.subject import CommandId, Millis, OrgId, ProjectId, Request
 MAX_IDENTITIES = 1_000
 CLOCK_SKEW_MS = 5 * 60_000
 """How far a producer's clock may run ahead of ours before a time counts as "in the future"."""
+
+
+_CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
 class CommandKind(StrEnum):
@@ -90,9 +93,10 @@ class Asked(NamedTuple):
     traceparent: str | None = None
 
 
-@lru_cache(maxsize=4096)
 def canonical(given: str) -> RequestId | None:
-    """A UUID in whatever spelling as the one the ledger uses; None if it is none. Asked twice for each command."""
+    """A UUID in whatever spelling as the one the ledger uses; None if it is none."""
+    if _CANONICAL(given):
+        return RequestId(given)
     try:
         return RequestId(str(UUID(given)))
     except ValueError:

@@ -36,6 +36,7 @@ def test_the_domain_is_pure(path):
         "functools",
         "hashlib",
         "heapq",
+        "re",
     }
     allowed |= {"heapq", "statistics", "typing", "uuid"}
     foreign = {n for n in imports(path) if not n.startswith("consumer.domain") and n.split(".")[0] not in allowed}

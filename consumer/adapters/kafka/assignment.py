@@ -26,7 +26,6 @@ from consumer.turn import Partition, Record
 
 POLL_S = 0.02
 TURN_RECORDS = 1_000
-COUNT_EVERY_S = 5.0
 
 
 _Rebalanced = Callable[[Consumer, list[TopicPartition]], None]
@@ -64,7 +63,6 @@ class Assignment:
         self._deferred: dict[Partition, float] = {}
         self._began: dict[Partition, float] = {}
         self._joined = False
-        self._counts, self._counted_at = Counter[str](), float("-inf")
         self._topics, self._owner = topics, owner
         self._restore = Restore(config, topics.ledger, shard_of, self._restored)
         self._halts = HaltWatch(config, topics.ledger)
@@ -79,11 +77,10 @@ class Assignment:
         return partition in self.shards and self._epochs[partition] == epoch
 
     def report(self, turned_at: float, proven_at: float, *, full: bool) -> StreamReport:
-        """What there is to know about it now. Requests are counted anew every few seconds only."""
-        if turned_at - self._counted_at > COUNT_EVERY_S:
-            self._counts, self._counted_at = Counter(), turned_at
-            for shard in self.shards.values():
-                self._counts.update(shard.counts())
+        """What there is to know about it now."""
+        counts: Counter[str] = Counter()
+        for shard in self.shards.values():
+            counts.update(shard.counts())
         intake = Reason.BACKLOG_FULL if full else Reason.REGISTRY_UNAVAILABLE if self._deferred else None
         return StreamReport(
             alive=True,
@@ -94,7 +91,7 @@ class Assignment:
             restoring=tuple(sorted(self.positions.keys() - self.shards.keys())),
             halted={p: shard.halt.reason for p, shard in self.shards.items() if shard.halt is not None},
             intake=intake,
-            **self._counts,
+            **counts,
         )
 
     def group(self) -> Any:
@@ -181,7 +178,6 @@ class Assignment:
 
     def _restored(self, partition: Partition, shard: Shard) -> None:
         self.shards[partition] = shard
-        self._counted_at = float("-inf")
         if shard.halt is not None:
             self._halts.watch(partition)
         took_s = time.monotonic() - self._began.pop(partition)
