@@ -60,11 +60,13 @@ def wake_a_sender(members, **told):
     return len(stamps), [o["stage"] for o in members.outcomes()]
 
 
+@pytest.mark.slow
 def test_a_member_that_was_frozen_sends_nothing_when_it_wakes(members):
     """Rule 6: the lease is asked for right before the send, and is over long before anybody else can own the lane."""
     assert wake_a_sender(members) == (0, ["accepted", "dispatching", "scheduled"])
 
 
+@pytest.mark.slow
 def test_without_the_lease_it_sends_beside_the_new_owner(members):
     """Rule 6, negative control: the call leaves, for a partition that is another's; its result is dropped (rule 2)."""
     assert wake_a_sender(members, leased=False) == (1, ["accepted", "dispatching", "scheduled"])

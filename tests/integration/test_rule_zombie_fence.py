@@ -29,11 +29,10 @@ class Members(Rehearsal):
     def run(self, name, told):
         told |= {"bootstrap": self.bootstrap, "prefix": self.prefix, "partitions": PARTITIONS, "name": name}
         command = [sys.executable, "-m", "tests.integration.member", json.dumps(told)]
-        self.members[name] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        member = self.members[name] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         self.said[name] = said = SimpleQueue()
-        Thread(
-            target=lambda lines: [said.put(line.strip()) for line in lines], args=(self.members[name].stdout,)
-        ).start()
+        self._ears[name] = Thread(target=lambda: [said.put(line.strip()) for line in member.stdout])
+        self._ears[name].start()
 
     def hear(self, name, *words):
         """Listen to a member up to one of the words; return it."""
