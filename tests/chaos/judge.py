@@ -63,14 +63,14 @@ def by_evidence(one, outcome):
 
 
 def judge_people(asked, said, pocket, apps):
-    """People whose request says one thing and Amplitude's book another."""
+    """People whose request says one thing and Amplitude's book another, counted; and what is known of them."""
     last = {o["subject_request_id"]: o for o in said if o["kind"] == "stage"}
     applied, standing = Counter(), set()
     for project, app in apps.items():
         applied.update({(project, user): n for user, n in pocket.seen(app).times_applied().items()})
         jobs = pocket.world.book.jobs(app, pocket.world.today(), "0001-01-01", "9999-12-31")
         standing |= {(project, entry.user_id) for job in jobs for entry in job.entries}
-    faults = Counter({"said done, not erased": 0, "said cancelled, erased": 0})
+    faults, story = Counter({"said done, not erased": 0, "said cancelled, erased": 0}), []
     for request, one in asked.items():
         for position, user in enumerate(one.users):
             results = last[request]["results"] if request in last else []
@@ -78,8 +78,23 @@ def judge_people(asked, said, pocket, apps):
             who = (one.command["project"], user)
             erased = (applied[who] and who in standing) or one.unknown
             faults["said done, not erased"] += stage == "done" and not erased
-            faults["said cancelled, erased"] += stage == "cancelled" and who in standing
-    return faults
+            if stage == "cancelled" and who in standing:
+                faults["said cancelled, erased"] += 1
+                story.append(_story(one, user, said, pocket, apps))
+    return faults, story
+
+
+def _story(one, user, said, pocket, apps):
+    """All that is known of one person, for whoever has to find out what went wrong."""
+    told = [o for o in said if o["subject_request_id"] == one.request]
+    stages = [f"{o['stage']} {o['reason'] or ''} at {o['occurred_time']}".strip() for o in told]
+    app = apps[one.command["project"]]
+    posts = [f"POST {p.requester} at {p.at_s:.3f}" for p in pocket.seen(app).posts if user in p.user_ids]
+    jobs = pocket.world.book.jobs(app, pocket.world.today(), "0001-01-01", "9999-12-31")
+    places = [
+        f"in {job.day} by {e.requester} on {e.requested_on}" for job in jobs for e in job.entries if e.user_id == user
+    ]
+    return "; ".join([user, *stages, *posts, *places])
 
 
 def judge_calls(crew, session_s):

@@ -156,6 +156,9 @@ def verdict(options, crew, feed, witness, pocket, apps, times):
     least, oldest, calls = judge.judge_calls(crew, SESSION_MS / 1000)
     why = judge.judge_repetitions(crew, pocket, apps)
     posts = [post for app in apps.values() for post in pocket.seen(app).posts]
+    people, stories = judge.judge_people(feed.asked, witness.said, pocket, apps)
+    for story in stories:
+        say(story)
     rows = [
         ("requests", len(feed.asked), None),
         ("  duplicates, cancels", (sum(a.duplicates for a in feed.asked.values()), _cancels(feed)), None),
@@ -167,7 +170,7 @@ def verdict(options, crew, feed, witness, pocket, apps, times):
         ("members that ended by themselves", len(crew.ended), None),
         ("members that hung, restarted by a probe", len(crew.hung), None),
         *((name, n, n == 0) for name, n in judge.judge_outcomes(feed.asked, witness.said).items()),
-        *((name, n, n == 0) for name, n in judge.judge_people(feed.asked, witness.said, pocket, apps).items()),
+        *((name, n, n == 0) for name, n in people.items()),
         ("POSTs, ids in each", f"{len(posts)}, {sum(map(len, posts)) / max(1, len(posts)):.1f}", None),
         ("least seconds between calls of a lane", f"{least:.4f}", None),
         ("oldest proof of ownership at a call, s", f"{oldest:.3f}", None),

@@ -14,6 +14,7 @@ import time
 from functools import partial
 from pathlib import Path
 from struct import Struct
+from threading import local
 
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
@@ -34,14 +35,20 @@ when the last transaction began."""
 
 
 class Freezing(Watch):
-    """Stops this process once, at an instant: `outcomes` (a transaction without a command is closing) or `gate`."""
+    """Stops this process once, at an instant: when a transaction that no command has caused is closing (`outcomes`)
+    or about to be committed (`ahead`), or when a POST is about to leave (`gate`)."""
 
     def __init__(self, instant):
-        self._instant = instant
+        self._instant, self._uncaused = instant, False
 
     def closing(self, moved, topics):
-        if not moved and any(topic.endswith(".outcomes") for topic in topics):
+        self._uncaused = not moved and any(topic.endswith(".outcomes") for topic in topics)
+        if self._uncaused:
             self._freeze("outcomes")
+
+    def committing(self):
+        if self._uncaused:
+            self._freeze("ahead")
 
     def leaving(self, method, access):
         if method == "POST":
@@ -58,6 +65,18 @@ class Freezing(Watch):
             say("woken")
 
 
+class StampingClock(ScaledClock):
+    """Remembers what it last told each thread: after a gate, that is the stamp of the send."""
+
+    def __init__(self, told):
+        super().__init__(told["start_ms"], told["speed"], origin_s=told["origin_s"])
+        self.read = local()
+
+    def monotonic(self):
+        self.read.at = super().monotonic()
+        return self.read.at
+
+
 class Noting(Watch):
     """Keeps the state file: what is under way now, and beside it (`.calls`) a line for each call and each answer.
 
@@ -66,7 +85,8 @@ class Noting(Watch):
     when, 1 if it was understood.
     """
 
-    def __init__(self, file):
+    def __init__(self, file, clock):
+        self._clock = clock
         with file.open("r+b") as opened:
             self._state = mmap.mmap(opened.fileno(), STATE_BYTES)
         self._state[:] = bytes(STATE_BYTES)
@@ -85,7 +105,7 @@ class Noting(Watch):
         self._proven = began if committed else self._proven
 
     def sent(self, method, access):
-        now = time.monotonic()
+        now = self._clock.read.at
         if method == "POST":
             self._posts += 1
             self._note(posts=self._posts)
@@ -120,11 +140,10 @@ def kafka(told):
     )
 
 
-async def serve(told, watch):
+async def serve(told, watch, clock):
     """A whole member."""
     for module, name, part in between(watch, leased=told.get("leased", True)):
         setattr(module, name, part)
-    clock = ScaledClock(told["start_ms"], told["speed"], origin_s=told["origin_s"])
     projects = {name: ProjectSettings(**project) for name, project in told["projects"].items()}
     poll_every_ms = told.get("poll_every_ms", 3 * 86_400_000)
     policy = LanePolicy(linger_s=0.3, poll_every_ms=poll_every_ms, requester="dsr", schedules=QUICK)
@@ -145,7 +164,8 @@ def take_in(told, watch):
 
 if __name__ == "__main__":
     told = json.loads(sys.argv[1])
-    watch = Noting(Path(told["state"])) if "state" in told else Freezing(told.get("freeze_at"))
     if told.get("intake_only"):
-        take_in(told, watch)
-    asyncio.run(serve(told, watch))
+        take_in(told, Freezing(told.get("freeze_at")))
+    clock = StampingClock(told)
+    watch = Noting(Path(told["state"]), clock) if "state" in told else Freezing(told.get("freeze_at"))
+    asyncio.run(serve(told, watch, clock))

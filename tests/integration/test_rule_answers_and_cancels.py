@@ -90,6 +90,21 @@ async def test_a_second_job_is_tracked_beside_the_first():
         assert {job.day for job in identity.jobs} == days
 
 
+async def test_a_cancel_sees_a_frozen_job_that_only_the_marker_of_a_lost_call_told_of():
+    """Rules 5 and 7: the repetition of a lost call found a new job, and the first one can no longer be left."""
+    async with Service(policy=NEVER_POLLED) as service:
+        service.pocket.misbehave(Fault(Kind.APPLIED_DROP, method="POST"))
+        service.pocket.misbehave(Fault(Kind.STATUS, method="GET", status=503, count=2))
+        record = service.tell("u-1001")
+        await service.until(lambda: service.seen.times_applied()["u-1001"])
+        service.clock.advance(days=10)
+        await service.reach(record, "scheduled")
+        service.cancel(record)
+        await service.reach(record, "too_late", "cancelled")
+        assert len(scheduled_under(service, "u-1001")) == 1, "it stands in the frozen job only"
+        assert service.stages(record)[-1] == "too_late"
+
+
 async def test_what_was_never_sent_is_cancelled_without_a_call():
     """Rule 7, undispatched: cancelled at intake."""
     async with Service(policy=replace(FAST, linger_s=60)) as service:

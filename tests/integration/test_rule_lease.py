@@ -1,12 +1,7 @@
 """Rule 6, the lease of HTTP calls, with its negative control."""
 
-import json
 import signal
-import subprocess
-import sys
 import time
-from queue import SimpleQueue
-from threading import Thread
 
 import pytest
 
@@ -17,7 +12,6 @@ from consumer.sandbox.amplitude.thread import PocketThread
 from consumer.sandbox.clock import ScaledClock
 from tests.fakes.commands import fields
 from tests.integration import intake_worker
-from tests.integration.test_intake_on_kafka import PARTITIONS, ROOT
 from tests.integration.test_rule_zombie_fence import Members
 
 APP = "829000"
@@ -33,13 +27,8 @@ class WholeMembers(Members):
     def start(self, name, **told):
         access = self.pocket.access(APP)
         keys = {"api_key": access.keys.api_key.reveal(), "secret_key": access.keys.secret_key.reveal()}
-        told |= {"bootstrap": self.bootstrap, "prefix": self.prefix, "partitions": PARTITIONS, "name": name}
         told |= {"projects": {"shop": {"org": "acme", "base_url": access.base_url, **keys}}}
-        told |= {"start_ms": int(self.origin_s * 1000), "origin_s": self.origin_s, "speed": 1.0}
-        command = [sys.executable, "-m", "tests.integration.member", json.dumps(told)]
-        self.members[name] = member = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        self.said[name] = said = SimpleQueue()
-        Thread(target=lambda: [said.put(line.strip()) for line in member.stdout]).start()
+        self.run(name, told | {"start_ms": int(self.origin_s * 1000), "origin_s": self.origin_s, "speed": 1.0})
 
 
 @pytest.fixture
@@ -71,11 +60,13 @@ def wake_a_sender(members, **told):
     return len(stamps), [o["stage"] for o in members.outcomes()]
 
 
+@pytest.mark.slow
 def test_a_member_that_was_frozen_sends_nothing_when_it_wakes(members):
     """Rule 6: the lease is asked for right before the send, and is over long before anybody else can own the lane."""
     assert wake_a_sender(members) == (0, ["accepted", "dispatching", "scheduled"])
 
 
+@pytest.mark.slow
 def test_without_the_lease_it_sends_beside_the_new_owner(members):
     """Rule 6, negative control: the call leaves, for a partition that is another's; its result is dropped (rule 2)."""
     assert wake_a_sender(members, leased=False) == (1, ["accepted", "dispatching", "scheduled"])

@@ -1,12 +1,22 @@
 """Rule 4: nothing is asked of Amplitude before the ledger durably says that it may have been asked."""
 
-import asyncio
+import signal
+import time
 
 import pytest
 
+import schemas
+from consumer.sandbox.amplitude.knobs import Knobs
+from consumer.sandbox.amplitude.server import PocketAmplitude
+from consumer.sandbox.amplitude.thread import PocketThread
+from consumer.sandbox.clock import ScaledClock
+from tests.conftest import missing
+from tests.fakes.commands import fields
+from tests.integration import intake_worker
 from tests.integration.seams import Watch
+from tests.integration.test_rule_lease import APP, WholeMembers
 from tests.integration.whole import Whole
-from tests.kafka.local_kafka import LocalKafka, Unavailable, free_port
+from tests.kafka.local_kafka import LocalKafka, Unavailable
 from tests.kafka.proxy import FaultProxy, Mode
 
 
@@ -39,35 +49,44 @@ class WriteAhead(Watch):
                 strike()
 
 
-@pytest.mark.parametrize("instant", ["closing", pytest.param("committing", marks=pytest.mark.slow)])
-async def test_while_the_broker_is_down_nothing_is_sent_that_is_not_written(instant, dedicated_kafka, monkeypatch):
-    """Rule 4: SIGKILL of the broker between the write-ahead and its commit."""
-    watch = WriteAhead(instant, dedicated_kafka.kill9)
-    async with Whole(dedicated_kafka.bootstrap, monkeypatch, watch=watch) as whole:
-        whole.start()
-        record = await whole.tell("u-1001")
-        await whole.until(lambda: instant in watch.story)
-        await asyncio.sleep(1)
-        assert not whole.seen.posts
-        assert "committed" not in watch.story
-        await asyncio.to_thread(dedicated_kafka.start)
-        await whole.reach(record, "scheduled")
-        assert watch.story.index("committed") < watch.story.index("POST")
-        assert ["accepted", "dispatching", "scheduled"] == await whole.stages(record)
-        assert {"u-1001": 1} == whole.seen.times_sent()
+@pytest.mark.slow
+def test_while_the_broker_is_down_nothing_is_sent_that_is_not_written(dedicated_kafka):
+    """Rule 4: SIGKILL of the broker between the write-ahead and its commit; the next life of the member sends once."""
+    now = int(time.time() * 1000)
+    with PocketThread(PocketAmplitude(ScaledClock(now), Knobs(gate_s=0.0))) as server:
+        members = WholeMembers(dedicated_kafka.bootstrap, server.pocket)
+        try:
+            members.start("one", freeze_at="ahead")
+            record = fields("u-1001", submitted_time=now, issued_time=now)
+            members.send([intake_worker.codec.encode(schemas.COMMANDS, record)])
+            members.hear("one", "frozen")
+            dedicated_kafka.kill9()
+            members.members["one"].send_signal(signal.SIGCONT)
+            members.hear("one", "woken")
+            time.sleep(3)
+            assert not server.pocket.seen(APP).posts
+            members.kill("one")
+            dedicated_kafka.start()
+            members.start("one")
+            said = members.wait_for(3)
+        finally:
+            members.stop()
+        assert ["accepted", "dispatching", "scheduled"] == [o["stage"] for o in said]
+        assert {"u-1001": 1} == server.pocket.seen(APP).times_sent()
 
 
 @pytest.fixture
 def stalling():
     """A broker that is reached through a proxy."""
-    try:
-        port = free_port()
-        kafka = LocalKafka(advertised_port=port)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    with FaultProxy(kafka.port, port) as proxy:
+    with FaultProxy(0) as proxy:
+        try:
+            kafka = LocalKafka(advertised_port=proxy.port)
+        except Unavailable as reason:
+            missing(reason)
+        proxy._upstream_port = kafka.port
         kafka.start()
         yield kafka, proxy
+        proxy.mode = Mode.PASS
         kafka.stop()
 
 

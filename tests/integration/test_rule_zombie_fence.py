@@ -21,16 +21,18 @@ class Members(Rehearsal):
 
     def __init__(self, bootstrap):
         super().__init__(bootstrap)
-        self.said = {}
+        self.said, self._ears = {}, {}
 
     def start(self, name, **told):
+        self.run(name, told | {"intake_only": True})
+
+    def run(self, name, told):
         told |= {"bootstrap": self.bootstrap, "prefix": self.prefix, "partitions": PARTITIONS, "name": name}
-        command = [sys.executable, "-m", "tests.integration.member", json.dumps(told | {"intake_only": True})]
-        self.members[name] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "tests.integration.member", json.dumps(told)]
+        member = self.members[name] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         self.said[name] = said = SimpleQueue()
-        Thread(
-            target=lambda lines: [said.put(line.strip()) for line in lines], args=(self.members[name].stdout,)
-        ).start()
+        self._ears[name] = Thread(target=lambda: [said.put(line.strip()) for line in member.stdout])
+        self._ears[name].start()
 
     def hear(self, name, *words):
         """Listen to a member up to one of the words; return it."""
@@ -38,12 +40,17 @@ class Members(Rehearsal):
             pass
         return word
 
+    def kill(self, name):
+        member = self.members.pop(name)
+        member.send_signal(signal.SIGCONT)
+        member.kill()
+        member.wait()
+        self._ears[name].join()
+        member.stdout.close()
+
     def stop(self):
-        for member in self.members.values():
-            member.send_signal(signal.SIGCONT)
-            member.kill()
-            member.wait()
-            member.stdout.close()
+        for name in list(self.members):
+            self.kill(name)
 
     def breaches(self):
         """How often each request was said to be late."""

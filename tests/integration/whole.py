@@ -28,9 +28,9 @@ class Whole(Rehearsal):
     """An async context manager. `start` a member, `tell` it commands, `reach` a stage; `restart` is another process's
     view: nothing is kept but what stands in Kafka. One project, `shop`, with the rule that is given."""
 
-    def __init__(self, bootstrap, monkeypatch, *, watch=None, session_ms=6_000, limits=None, proxy=None, **rule):
+    def __init__(self, bootstrap, monkeypatch, *, watch=None, session_ms=6_000, limits=None, **rule):
         super().__init__(bootstrap)
-        self._proxied, self._session_ms, self._limits = proxy or bootstrap, session_ms, limits or {}
+        self._session_ms, self._limits = session_ms, limits or {}
         self.clock, self.rule, self.running = ManualClock(int(time.time() * 1000)), rule, {}
         for module, name, part in between(watch or Watch(), most_s=2.0):
             monkeypatch.setattr(module, name, part)
@@ -53,7 +53,7 @@ class Whole(Rehearsal):
         access = self.pocket.access(APP)
         keys = {"api_key": access.keys.api_key.reveal(), "secret_key": access.keys.secret_key.reveal()}
         kafka = KafkaSettings(
-            bootstrap_servers=self._proxied,
+            bootstrap_servers=self.bootstrap,
             group_id=f"{self.prefix}-group",
             replica=name,
             session_timeout_ms=self._session_ms,
