@@ -257,11 +257,10 @@ def test_active_requests_may_change_while_they_are_looked_through():
     assert [entries[2]] == list(walk)
 
 
-def test_a_shard_that_learned_from_its_first_batch_gives_every_value_back():
-    """A large first batch teaches it how to pack; later ones, puts and updates are packed the same way."""
-    entries = [scheduled(f"person-{n}", n) for n in range(1, 301)]
-    shard = loaded([as_read(e) for e in entries[:250]], [as_read(e) for e in entries[250:]])
-    changed = replace(entries[0], at_risk_said=True)
-    shard.put(changed, ledger.encode(changed))
-    assert [changed, *entries[1:]] == [shard.get(entry.key) for entry in entries]
-    assert min(map(len, (ledger.encode(e) for e in entries))) > max(map(len, shard._open.values()))
+def test_what_is_packed_is_smaller_and_comes_back():
+    """Short values and long ones, and in sizes that are few."""
+    values = [ledger.encode(e) for e in LIVES[0].values()] + [b"", bytes(range(256)) * 9]
+    packed = [ledger.packing.pack(value) for value in values]
+    assert values == [ledger.packing.unpack(each) for each in packed]
+    assert {233 % 64} == {len(each) % 64 for each in packed}
+    assert sum(map(len, packed)) < sum(map(len, values))
