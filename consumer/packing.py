@@ -15,7 +15,6 @@ _LEVEL = 1
 _LEAST, _BLOCK = 233, 64
 """Sizes that `pack` gives: 233 bytes (most requests), 297, 361 and so on. With a `bytes` object's own 33 and the six of
 the timer that the ledger puts in front they just fill a size class of Python's allocator."""
-_PADDING = bytes(_LEAST)
 
 
 class Packing:
@@ -39,4 +38,4 @@ class Packing:
         """The value in less space; `unpack` gives it back, and ignores the padding."""
         packed = self._compress(value)
         short = _LEAST - len(packed)
-        return packed + _PADDING[: short if short > 0 else short % _BLOCK]
+        return packed.ljust(_LEAST, b"\0") if short >= 0 else packed + bytes(short % _BLOCK)

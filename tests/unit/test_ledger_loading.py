@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import schemas
 from consumer.adapters.avro.codec import Codec
-from consumer.adapters.avro.skim import Unusual, skim, steps
+from consumer.adapters.avro.skim import Unusual, skimmer
 from consumer.adapters.avro.source import DirectorySource, admit
 from consumer.adapters.ledger_codec import ledger_codec
 from consumer.adapters.wire import halt_out, project_out
@@ -202,14 +202,14 @@ def test_something_else_under_a_requests_key_stops_the_restore():
 def test_only_what_can_be_skimmed_is():
     """Fields and types are checked when the walk is made, branches and counts when it is taken."""
     with pytest.raises(ValueError, match="no such fields"):
-        steps([{"name": "a", "type": "long"}], {"b": None})
+        skimmer([{"name": "a", "type": "long"}], {"b": None})
     for schema in (["null", "long", "string"], {"type": "map", "values": "long"}):
         with pytest.raises(ValueError, match=r"cannot|option"):
-            steps([{"name": "a", "type": schema}], {})
+            skimmer([{"name": "a", "type": schema}], {})
     option, array = {"name": "a", "type": ["null", "long"]}, {"name": "a", "type": {"type": "array", "items": "long"}}
     for field, body in ((option, b"\x04\x02"), (array, b"\x01\x02\x02\x00")):
         with pytest.raises(Unusual):
-            skim(body, 0, steps([field], {}))
+            skimmer([field], {})(body, 0)
 
 
 def test_only_the_record_of_a_closed_request_has_a_header():
