@@ -103,9 +103,8 @@ class ClosedRequests:
             bucket += pack(where >> 32 & _MARK, place)
         written = self._fresh.values()
         heads = [_HEAD.pack(due, len(key), len(value)) for key, (due, value) in self._fresh.items()]
-        self._pages[self._written] = Page(
-            self._pack(b"".join([*heads, *self._fresh, *[value for _, value in written]]))
-        )
+        packed = self._pack(b"".join([*heads, *self._fresh, *[value for _, value in written]]))
+        self._pages[self._written] = Page(bytes(memoryview(packed)))  # a copy: the original has room for the worst case
         heapq.heappush(self._ends, (min(written)[0], self._written))
         self._written += 1
         self._paged += PAGE

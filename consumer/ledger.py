@@ -11,7 +11,7 @@ stands in Amplitude's jobs glances at the version before, to take it out of them
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -31,8 +31,6 @@ PROJECT_KEY = "project/"
 """What the ledger's keys of projects begin with."""
 _PROJECT, _HALT = PROJECT_KEY.encode(), HALT_KEY.encode()
 _HORIZON_MS = 3_600_000
-_LESSON = 200
-"""Fewer values than this are not worth a dictionary of their own."""
 _DUE_BYTES = 6
 _NEVER = Millis((1 << 8 * _DUE_BYTES) - 1)
 
@@ -67,7 +65,6 @@ class Shard:
     def __init__(self, codec: LedgerCodec, keep_closed_ms: int) -> None:
         self._codec, self._keep_closed_ms = codec, keep_closed_ms
         self._pack, self._unpack = codec.packing.pack, codec.packing.unpack
-        self._taught = False
         self._open: dict[bytes, bytes] = {}
         self._active: dict[bytes, None] = {}
         self._closed = ClosedRequests()
@@ -80,10 +77,8 @@ class Shard:
         self._ended: list[bytes] = []
         self.halt: Halt | None = None
 
-    def load(self, versions: Sequence[Version]) -> None:
+    def load(self, versions: Iterable[Version]) -> None:
         """Take over records in the order of the topic. Costs about 5 microseconds each."""
-        if not (self._taught or self._open):
-            self._learn([value for _, value, _ in versions if value is not None])
         known, closed, pack, keep_ms = self._open, self._closed, self._pack, self._keep_closed_ms
         for key, value, closed_at in versions:
             if key.startswith(_PROJECT) or key == _HALT:
@@ -98,13 +93,6 @@ class Shard:
                 closed.remove(key)
             if value is not None and closed_at is not None:
                 closed.put(key, Millis(closed_at + keep_ms), value)
-
-    def _learn(self, values: list[bytes]) -> None:
-        """The first batch teaches how to pack; nothing is packed yet that would have to be unpacked as before."""
-        self._taught = True
-        if len(values) >= _LESSON:
-            packing = self._codec.packing.taught(values)
-            self._pack, self._unpack = packing.pack, packing.unpack
 
     def _load_other(self, key: bytes, value: bytes | None) -> None:
         if value is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import schemas
 from consumer.adapters.avro.codec import Codec
-from consumer.adapters.avro.skim import Kept, Unusual, skim, steps
+from consumer.adapters.avro.skim import Kept, Unusual, skimmer
 from consumer.adapters.ledger_samples import samples
 from consumer.adapters.wire import entry_out, ledger_in
 from consumer.domain.entry import RequestEntry
@@ -50,13 +50,13 @@ def ledger_codec(codec: Codec) -> LedgerCodec:
 def _glancer(framing: bytes, decode: Callable[[bytes], object]) -> Callable[[bytes], Glance]:
     """Skims what our newest schema wrote. Another writer's records (in a rolling upgrade) are decoded: much slower."""
     request, *others = schemas.load(schemas.LEDGER)["fields"]
-    walk = steps(request["type"][1]["fields"], _WANTED)
+    skim = skimmer(request["type"][1]["fields"], _WANTED)
     begin, end = framing + _REQUEST, b"\0" * len(others)
 
     def glance(value: bytes) -> Glance:
         if value.startswith(begin):
             try:
-                kept, at = skim(value, len(begin), walk)
+                kept, at = skim(value, len(begin))
             except Unusual:
                 pass
             else:
@@ -73,13 +73,8 @@ def _glancer(framing: bytes, decode: Callable[[bytes], object]) -> Callable[[byt
 def _glance(kept: Kept) -> Glance:
     deadline, at_risk_said, breached_said, erased, closed, identities = kept
     jobs = [job for _, jobs in identities for job in jobs]
-    state, wait_ms = judged(
-        tuple([stage.decode() for stage, _ in identities]),
-        any_jobs=bool(jobs),
-        erased=erased is not None,
-        at_risk_said=at_risk_said,
-        breached_said=breached_said,
-    )
+    stages = tuple([stage for stage, _ in identities])
+    state, wait_ms = judged(stages, bool(jobs), erased is not None, at_risk_said, breached_said)
     due = Millis(deadline + wait_ms) if wait_ms is not None else None
     places = () if state is State.ENDED else tuple([_place(job) for job in jobs if not job[2]])
     return Glance(state, due, closed, places)

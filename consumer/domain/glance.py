@@ -62,12 +62,12 @@ def _places(entry: RequestEntry) -> tuple[Place, ...]:
 
 @lru_cache(maxsize=4096)
 def judged(
-    stages: tuple[str, ...], *, any_jobs: bool, erased: bool, at_risk_said: bool, breached_said: bool
+    stages: tuple[bytes, ...], any_jobs: bool, erased: bool, at_risk_said: bool, breached_said: bool
 ) -> tuple[State, int | None]:
     """State and timer, relative to the deadline, of every request that looks like this.
 
     The rules are the entry's own, asked about a made-up one: a timer hangs on the deadline and on nothing else but
-    these. `ValueError` for a stage that this version does not know.
+    these. The stages are as written; `ValueError` for one that this version does not know.
     """
     jobs = (JobRef(Day(""), None),) if any_jobs else ()
     likeness = RequestEntry(
@@ -82,7 +82,9 @@ def judged(
         submitted=Millis(0),
         accepted=Millis(0),
         deadline=Millis(0),
-        identities=tuple(IdentityState(0, IdentityKind.USER_ID, None, Stage(stage), jobs=jobs) for stage in stages),
+        identities=tuple(
+            IdentityState(0, IdentityKind.USER_ID, None, Stage(stage.decode()), jobs=jobs) for stage in stages
+        ),
         at_risk_said=at_risk_said,
         breached_said=breached_said,
         erased=Millis(0) if erased else None,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import schemas
 from consumer.adapters.avro.codec import Codec
-from consumer.adapters.avro.skim import Unusual, skim, steps
+from consumer.adapters.avro.skim import Unusual, skimmer
 from consumer.adapters.avro.source import DirectorySource, admit
 from consumer.adapters.ledger_codec import ledger_codec
 from consumer.adapters.wire import halt_out, project_out
@@ -202,14 +202,14 @@ def test_something_else_under_a_requests_key_stops_the_restore():
 def test_only_what_can_be_skimmed_is():
     """Fields and types are checked when the walk is made, branches and counts when it is taken."""
     with pytest.raises(ValueError, match="no such fields"):
-        steps([{"name": "a", "type": "long"}], {"b": None})
+        skimmer([{"name": "a", "type": "long"}], {"b": None})
     for schema in (["null", "long", "string"], {"type": "map", "values": "long"}):
         with pytest.raises(ValueError, match=r"cannot|option"):
-            steps([{"name": "a", "type": schema}], {})
+            skimmer([{"name": "a", "type": schema}], {})
     option, array = {"name": "a", "type": ["null", "long"]}, {"name": "a", "type": {"type": "array", "items": "long"}}
     for field, body in ((option, b"\x04\x02"), (array, b"\x01\x02\x02\x00")):
         with pytest.raises(Unusual):
-            skim(body, 0, steps([field], {}))
+            skimmer([field], {})(body, 0)
 
 
 def test_only_the_record_of_a_closed_request_has_a_header():
@@ -257,11 +257,10 @@ def test_active_requests_may_change_while_they_are_looked_through():
     assert [entries[2]] == list(walk)
 
 
-def test_a_shard_that_learned_from_its_first_batch_gives_every_value_back():
-    """A large first batch teaches it how to pack; later ones, puts and updates are packed the same way."""
-    entries = [scheduled(f"person-{n}", n) for n in range(1, 301)]
-    shard = loaded([as_read(e) for e in entries[:250]], [as_read(e) for e in entries[250:]])
-    changed = entries[0]._replace(at_risk_said=True)
-    shard.put(changed, ledger.encode(changed))
-    assert [changed, *entries[1:]] == [shard.get(entry.key) for entry in entries]
-    assert min(map(len, (ledger.encode(e) for e in entries))) > max(map(len, shard._open.values()))
+def test_what_is_packed_is_smaller_and_comes_back():
+    """Short values and long ones, and in sizes that are few."""
+    values = [ledger.encode(e) for e in LIVES[0].values()] + [b"", bytes(range(256)) * 9]
+    packed = [ledger.packing.pack(value) for value in values]
+    assert values == [ledger.packing.unpack(each) for each in packed]
+    assert {233 % 64} == {len(each) % 64 for each in packed}
+    assert sum(map(len, packed)) < sum(map(len, values))
