@@ -16,7 +16,7 @@ from consumer.domain.halt import Halt
 from consumer.domain.project import ProjectState
 from consumer.domain.subject import AmplitudeId, Day, Millis
 from consumer.ledger import LedgerCodec
-from consumer.packing import Packing
+from consumer.ledger.packing import Packing
 
 _JOB = {"day": None, "amplitude_id": None, "revoked": None}
 _WANTED = {

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer import closed
-from consumer.closed import PAGE, ClosedRequests
+from consumer.ledger.closed import PAGE, ClosedRequests
 
 KEYS = [f"{n:036}/shop".encode() for n in range(3 * PAGE)]
 KEY = st.sampled_from(KEYS)

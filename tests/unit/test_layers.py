@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLOWS = ("turn.py", "requests.py", "desk.py", "ledger.py", "closed.py", "packing.py", "places.py", "lanes/*.py")
+FLOWS = ("turn.py", "requests.py", "desk.py", "ledger/*.py", "lanes/*.py")
 WIRING = {"consumer.service", "consumer.settings", "consumer.cli"}
 
 

@@ -16,6 +16,7 @@ from consumer.domain.lifecycle import Stage
 from consumer.domain.project import ProjectState
 from consumer.domain.statement import next_notice, speak
 from consumer.ledger import Shard
+from consumer.ledger.shard import RECENT
 from tests.fakes.commands import NOW, accepted
 from tests.fakes.entries import BATCH, DAY, said, scheduled
 
@@ -157,3 +158,14 @@ def test_a_place_is_shared_only_with_another_open_request(shard):
     assert not shard.sharing("app", 1, DAY, mine.key)
     shard.put(theirs._replace(identities=tuple(i.moved(Stage.FAILED) for i in theirs.identities)))
     assert not shard.sharing("shop", 1, DAY, mine.key)
+
+
+def test_what_is_no_longer_recent_is_unpacked_and_the_same(shard):
+    """The last few are kept as they were put; nobody can tell which."""
+    entries = [scheduled(f"u-{n}", n) if n % 3 == 0 else said(accepted(f"u-{n}")) for n in range(1, RECENT + 300)]
+    for entry in entries:
+        shard.put(entry)
+    shard.put(entries[-1]._replace(at_risk_said=True))
+    assert [*entries[:-1], entries[-1]._replace(at_risk_said=True)] == [shard.get(entry.key) for entry in entries]
+    shard.remove(entries[-1].key)
+    assert shard.get(entries[-1].key) is None

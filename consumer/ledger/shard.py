@@ -15,21 +15,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from consumer.closed import ClosedRequests
 from consumer.domain.entry import LedgerKey, RequestEntry
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.glance import Glance, State, glance_at
 from consumer.domain.halt import HALT_KEY, Halt
 from consumer.domain.project import ProjectState
 from consumer.domain.subject import AmplitudeId, Day, Millis, ProjectId
-from consumer.packing import Packing
-from consumer.places import Places
+from consumer.ledger.closed import ClosedRequests
+from consumer.ledger.packing import Packing
+from consumer.ledger.places import Places
 
 CLOSED = "dsr.closed"
 """Header of the record of a closed request: when it was closed, in epoch milliseconds as text."""
 PROJECT_KEY = "project/"
 """What the ledger's keys of projects begin with."""
 _PROJECT, _HALT = PROJECT_KEY.encode(), HALT_KEY.encode()
+RECENT = 2_000
+"""Requests kept as they were put, some 4 MB: what a lane has just written ahead is asked for again with its answer."""
 _HORIZON_MS = 3_600_000
 _DUE_BYTES = 6
 _NEVER = Millis((1 << 8 * _DUE_BYTES) - 1)
@@ -66,6 +68,7 @@ class Shard:
         self._codec, self._keep_closed_ms = codec, keep_closed_ms
         self._pack, self._unpack = codec.packing.pack, codec.packing.unpack
         self._open: dict[bytes, bytes] = {}
+        self._recent: dict[bytes, RequestEntry] = {}
         self._active: dict[bytes, None] = {}
         self._closed = ClosedRequests()
         self._places = Places()
@@ -136,7 +139,10 @@ class Shard:
 
     def get(self, key: LedgerKey) -> RequestEntry | None:
         """The request as last put, or None."""
-        value = self._value(key.encode())
+        place = key.encode()
+        if (recent := self._recent.get(place)) is not None:
+            return recent
+        value = self._value(place)
         return self._decode(value) if value is not None else None
 
     def put(self, entry: RequestEntry, value: bytes | None = None) -> None:
@@ -150,6 +156,10 @@ class Shard:
             return
         self._open[key] = _timer(glance.due) + self._pack(value)
         self._follow(key, glance)
+        if glance.state is State.ACTIVE:
+            self._recent[key] = entry
+            if len(self._recent) > RECENT:
+                del self._recent[next(iter(self._recent))]
 
     def remove(self, key: LedgerKey) -> None:
         """Forget that there ever was such a request. Nothing happens if there was none."""
@@ -165,6 +175,7 @@ class Shard:
 
     def _drop(self, key: bytes) -> None:
         packed = self._open.pop(key, None)
+        self._recent.pop(key, None)
         if packed is None:
             self._closed.remove(key)
             return
@@ -262,7 +273,8 @@ class Shard:
 
     def close(self) -> None:
         """Let go of everything. The shard cannot be used any more."""
-        self._open, self._active, self._closed, self._places, self._soon = {}, {}, ClosedRequests(), Places(), []
+        self._open, self._recent, self._active, self._soon = {}, {}, {}, []
+        self._closed, self._places = ClosedRequests(), Places()
 
 
 def _timer(due: Millis | None) -> bytes:
