@@ -10,6 +10,8 @@ import shutil
 import sys
 import tempfile
 import time
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 from confluent_kafka import Producer
@@ -32,6 +34,8 @@ PREFIX, PARTITIONS, OUTCOME_PARTITIONS = "chaos", 6, 3
 SPEED = 43_200.0
 """Half a day a second: a job's 18 days are 36 seconds."""
 PATIENCE_S = 240.0
+MOST_MORE, MORE = 5, 30
+"""Kills of an aim that was not hit often enough, and requests published before each."""
 SLOW = Fault(Kind.LATENCY, method="POST", seconds=0.4, count=20)
 MISBEHAVIOUR = [
     Fault(Kind.STATUS, status=500),
@@ -109,24 +113,24 @@ def project(pocket, name, app):
 
 
 def drive(options, kafka, server, crew, feed, witness, dice):
-    """Publish a share of the commands before each strike; then wait until every request has ended. Seconds of both."""
+    """Publish a share of the commands before each strike, strike until every aim was hit often enough, and wait until
+    every request has ended. Seconds of strikes, and of waiting."""
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "log_level": 0, "enable.idempotence": True})
-    strikes = ["kill"] * options.kills + ["freeze"] * options.stops + ["broker"] * options.broker_kills
+    planned = [crew.kill] * options.kills + [crew.freeze] * options.stops
+    strikes = list(zip(planned, cycle(AIMS)))
+    strikes += [(partial(crew.kill_broker, kafka), "transaction")] * options.broker_kills
     dice.shuffle(strikes)
+    share, rest = divmod(options.commands, len(strikes))
     began = time.monotonic()
-    shares = [options.commands // len(strikes)] * len(strikes)
-    shares[-1] += options.commands - sum(shares)
-    for number, (strike, share) in enumerate(zip(strikes, shares, strict=True)):
-        publish(producer, feed, share, last=number == len(strikes) - 1)
-        faults = [SLOW, *dice.choices(MISBEHAVIOUR, k=4)]
-        server.run(lambda: misbehave(server.pocket, faults))  # noqa: B023 (run waits)
-        aim = AIMS[number % len(AIMS)]
-        if strike == "broker":
-            crew.kill_broker(kafka, "transaction")
-        else:
-            getattr(crew, strike)(aim)
-        crew.mend()
-        say(f"{number + 1}/{len(strikes)} {strike} at {aim}: hit {crew.strikes[-1][2]}; {len(witness.ended)} ended")
+    for strike, aim in strikes:
+        publish(producer, feed, share + rest)
+        rest = 0
+        hit(server, crew, witness, dice, strike, aim)
+    for aim in list(missed(options, crew)) * MOST_MORE:
+        if aim in missed(options, crew):
+            publish(producer, feed, MORE)
+            hit(server, crew, witness, dice, crew.kill, aim)
+    publish(producer, feed, MORE, last=True)
     struck = time.monotonic()
     while len(witness.ended) < len(feed.asked) and time.monotonic() - struck < PATIENCE_S:
         crew.mend()
@@ -135,11 +139,26 @@ def drive(options, kafka, server, crew, feed, witness, dice):
     return round(struck - began), round(time.monotonic() - struck - 3)
 
 
+def hit(server, crew, witness, dice, strike, aim):
+    """One strike, while Amplitude is slow and does wrong."""
+    faults = [SLOW, *dice.choices(MISBEHAVIOUR, k=4)]
+    server.run(lambda: misbehave(server.pocket, faults))
+    strike(aim)
+    crew.mend()
+    what, _, hits = crew.strikes[-1]
+    say(f"{len(crew.strikes)}. {what} at {aim}: hit {hits}; {len(witness.ended)} requests have ended")
+
+
+def missed(options, crew):
+    """The aims that were not yet hit as often as they must be."""
+    return [aim for aim in AIMS if sum(aim in hits for _, _, hits in crew.strikes) < options.least_hits]
+
+
 async def misbehave(pocket, faults):
     pocket.misbehave(*faults)
 
 
-def publish(producer, feed, count, *, last):
+def publish(producer, feed, count, *, last=False):
     for value in feed.chunk(count, last=last):
         producer.produce(f"{PREFIX}.commands", value, feed.random.randbytes(8))
         producer.poll(0)
