@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import aiohttp
@@ -78,7 +78,7 @@ class RequestsStage:
         self._projects = Projects(settings)
         self._metrics = PrometheusMeter(self._projects.rules)
         self._meter: Meter = Meters(self._metrics, meter) if meter else self._metrics
-        self._stopping = asyncio.Event()
+        self._stopping, self._stream_ended = asyncio.Event(), asyncio.Event()
 
     def stop(self) -> None:
         """Finish the turn, wait a few seconds for answers that are on their way, leave the group, end."""
@@ -127,10 +127,11 @@ class RequestsStage:
 
     async def _serve(self, stream: Stream, lanes: Lanes) -> None:
         stopping = asyncio.create_task(self._stopping.wait())
-        ended = asyncio.create_task(asyncio.to_thread(stream.join))
+        ended = asyncio.create_task(self._stream_ended.wait())
         waiting: list[asyncio.Future[Any]] = [stopping, ended, lanes.failed]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        for waited in (stopping, ended):
+            waited.cancel()
         if lanes.failed.done():
             await lanes.failed
         if isinstance(stream.failure, KafkaException):
@@ -141,7 +142,7 @@ class RequestsStage:
             raise Fatal(Reason.BROKER_UNREACHABLE, "the Kafka thread has ended unasked")
 
     def _stream(self, lanes: Lanes, codec: Codec) -> Stream:
-        kafka, ledger = self._settings.kafka, self._ledger_codec
+        kafka, ledger, loop = self._settings.kafka, self._ledger_codec, asyncio.get_running_loop()
         topics = Topics(kafka.commands, kafka.outcomes, kafka.dead_letters, kafka.ledger)
         encoders = Encoders(
             entry=self._ledger.encode,
@@ -160,7 +161,12 @@ class RequestsStage:
             topics=topics,
             meter=self._meter,
             prepare=lambda: prepare_encoder(codec),
+            ended=lambda: self._tell_ended(loop),
         )
+
+    def _tell_ended(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(self._stream_ended.set)
 
     def _shard(self) -> Shard:
         return Shard(self._ledger, self._settings.dedupe_days * DAY_MS)

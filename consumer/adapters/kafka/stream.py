@@ -77,7 +77,8 @@ class Desk(Protocol):
 class Stream(threading.Thread):
     """Runs until `stop`, or until `failure` is set. `shard_of` makes a partition's memory, still empty.
 
-    `prepare` is called before the group is joined, again and again while it raises `Deferred`.
+    `prepare` is called before the group is joined, again and again while it raises `Deferred`; `ended` is the last
+    thing that the thread does.
     """
 
     def __init__(
@@ -92,11 +93,12 @@ class Stream(threading.Thread):
         topics: Topics,
         meter: Meter | None = None,
         prepare: Callable[[], None] = lambda: None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(name="kafka", daemon=True)
         self._config, self._producer_config, self._make_transactor = config, producer_config, transactor
         self._desk, self._shard_of, self._clock, self._topics = desk, shard_of, clock, topics
-        self._meter, self._prepare = meter or NoMeter(), prepare
+        self._meter, self._prepare, self._ended = meter or NoMeter(), prepare, ended
         self._lease_s = int(config.get("session.timeout.ms", 45_000)) / 6000
         self._proposals: queue.SimpleQueue[Proposal] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -129,6 +131,7 @@ class Stream(threading.Thread):
             self.failure = error
         finally:
             self.report = replace(self.report, alive=False)
+            self._ended()
 
     def _prepared(self) -> bool:
         while not self._stopping.is_set():
