@@ -41,6 +41,8 @@ from consumer.projects import Projects
 from consumer.requests import Intake
 from consumer.settings import Settings
 
+STUCK_S = 90.0
+"""Every call into the Kafka client returns within 30 s, or is known to be stuck: then only a restart helps."""
 LEAVE_S = 30.0
 """How long the Kafka thread may take to settle and leave."""
 
@@ -70,8 +72,9 @@ class RequestsStage:
         policy: LanePolicy | None = None,
         *,
         meter: Meter | None = None,
+        stuck_s: float = STUCK_S,
     ) -> None:
-        self._settings, self._clock = settings, clock or SystemClock()
+        self._settings, self._clock, self._stuck_s = settings, clock or SystemClock(), stuck_s
         self._policy = policy or LanePolicy(settings.linger_s, int(settings.poll_minutes * 60_000), settings.requester)
         self._ledger_codec = Codec(DirectorySource())
         self._ledger = ledger_codec(self._ledger_codec)
@@ -129,7 +132,10 @@ class RequestsStage:
         stopping = asyncio.create_task(self._stopping.wait())
         ended = asyncio.create_task(self._stream_ended.wait())
         waiting: list[asyncio.Future[Any]] = [stopping, ended, lanes.failed]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        while not any(waited.done() for waited in waiting):
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=self._stuck_s / 10)
+            if time.monotonic() - stream.stirred_at > self._stuck_s:
+                raise Fatal(Reason.BROKER_UNREACHABLE, "a call of the Kafka client does not return")
         for waited in (stopping, ended):
             waited.cancel()
         if lanes.failed.done():

@@ -116,8 +116,7 @@ def answered(entry: RequestEntry, batch: BatchId, verdicts: Mapping[int, Verdict
 def _answered(identity: IdentityState, verdict: Verdict, entry: RequestEntry) -> IdentityState:
     match verdict:
         case Scheduled(jobs):
-            known = tuple(ref for ref in identity.jobs if ref.amplitude_id is not None)
-            return _scheduled(replace(identity, jobs=_merged(known, jobs)), entry, None)
+            return _scheduled(replace(identity, jobs=_merged(_attributed(identity.jobs, jobs), jobs)), entry, None)
         case NotFound() if identity.marker_seen:
             return _scheduled(identity, entry, Reason.BATCH_EVIDENCE)
         case NotFound():
@@ -163,6 +162,19 @@ def forget(entry: RequestEntry, now: Millis) -> RequestEntry:
 def _settle(identity: IdentityState, entry: RequestEntry) -> IdentityState:
     """An identity out of a batch again: if its request is being cancelled and nothing was sent, it is cancelled."""
     return identity.moved(Stage.CANCELLED) if entry.cancel_command and identity.never_sent else identity
+
+
+def _attributed(known: tuple[JobRef, ...], seen: tuple[JobRef, ...]) -> tuple[JobRef, ...]:
+    """What was known, now that an answer tells which Amplitude IDs the identity has.
+
+    A lost call's batch stands in a job that need not be the one its repetition was put into: the identity stands in
+    both, and by the same ids. Where the answer names the very job, the answer is what is known of it.
+    """
+    ids = sorted({ref.amplitude_id for ref in seen if ref.amplitude_id is not None})
+    days = {ref.day for ref in seen}
+    by_marker = [ref for ref in known if ref.amplitude_id is None and ref.day not in days]
+    named = [replace(ref, amplitude_id=each, batch=None) for ref in by_marker for each in ids]
+    return (*(ref for ref in known if ref.amplitude_id is not None), *(named if ids else by_marker))
 
 
 def _merged(known: tuple[JobRef, ...], seen: tuple[JobRef, ...]) -> tuple[JobRef, ...]:

@@ -200,3 +200,17 @@ async def test_what_disappears_from_amplitude_fails_after_two_lists(others, reas
         service.clock.advance(days=1)
         await service.reach(record, "failed")
         assert service.about(record)[-1].reason is reason
+
+
+async def test_a_cancel_between_a_lost_call_and_its_repetition_does_not_overlook_the_first_job():
+    """Rules 5 and 7: the lost call's job froze before the call was repeated, so the person will be erased by it."""
+    async with Service(policy=NEVER_POLLED) as service:
+        service.pocket.misbehave(Fault(Kind.APPLIED_DROP, method="POST"))
+        service.pocket.misbehave(Fault(Kind.STATUS, method="GET", status=503, count=2))
+        record = service.tell("u-1001")
+        await service.until(lambda: service.seen.times_applied()["u-1001"])
+        service.clock.advance(days=10)
+        service.cancel(record)
+        await service.reach(record, "too_late", "cancelled")
+        assert len(scheduled_under(service, "u-1001")) == 1
+        assert service.stages(record)[-1] == "too_late"

@@ -208,3 +208,24 @@ def test_a_resubmit_is_a_new_run_under_the_old_request():
     assert again.run == 2
     assert again.reached is Stage.ACCEPTED
     assert len(again.commands) == 2
+
+
+def test_a_repetition_in_another_job_leaves_the_first_one_on_record():
+    """The lost call stands in its own job, by the ids that the answer to the repetition tells; both are followed."""
+    lost = sighted(dispatch(accepted("u-1"), [0], B1, NOW), B1, "2026-06-20")
+    again = answered(dispatch(lost, [0], B2, NOW), B2, {0: IN_JOB})
+    assert again.identities[0].jobs == (JobRef("2026-06-20", 1), JobRef(DAY, 1))
+
+
+def test_an_answer_that_names_the_marked_job_replaces_the_evidence():
+    """Amplitude gave the place of the first call: there is only one."""
+    lost = sighted(dispatch(accepted("u-1"), [0], B1, NOW), B1, DAY)
+    again = answered(dispatch(lost, [0], B2, NOW), B2, {0: IN_JOB})
+    assert again.identities[0].jobs == (JobRef(DAY, 1),)
+
+
+def test_an_answer_without_ids_keeps_the_evidence():
+    """Nothing better is known of the first job than that the batch's marker stands in it."""
+    lost = sighted(dispatch(accepted("u-1"), [0], B1, NOW), B1, "2026-06-20")
+    again = answered(dispatch(lost, [0], B2, NOW), B2, {0: Scheduled((JobRef(DAY, None, B2),))})
+    assert again.identities[0].jobs == (JobRef("2026-06-20", None, B1), JobRef(DAY, None, B2))

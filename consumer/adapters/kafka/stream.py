@@ -103,6 +103,8 @@ class Stream(threading.Thread):
         self._proposals: queue.SimpleQueue[Proposal] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._mine: Assignment | None = None
+        self._transactor: Transactor | None = None
+        self._stirred_at = time.monotonic()
         self.failure: BaseException | None = None
         self.report = StreamReport(alive=True, turned_at=clock.monotonic())
         """Made anew at the end of each turn, for whoever wants to read it, from any thread."""
@@ -117,6 +119,11 @@ class Stream(threading.Thread):
     def owns(self, partition: Partition, epoch: int) -> bool:
         """Whether the assignment still stands. From any thread."""
         return self._mine is not None and self._mine.owns(partition, epoch)
+
+    @property
+    def stirred_at(self) -> float:
+        """When the thread last showed a sign of life, on `time.monotonic`. From any thread."""
+        return max(self._stirred_at, self._transactor.returned_at if self._transactor else 0.0)
 
     def stop(self) -> None:
         """Ask the thread to finish its turn, settle and leave the group. From any thread; join it afterwards."""
@@ -135,7 +142,7 @@ class Stream(threading.Thread):
 
     def _prepared(self) -> bool:
         while not self._stopping.is_set():
-            self.turned_at = self._clock.monotonic()
+            self.turned_at, self._stirred_at = self._clock.monotonic(), time.monotonic()
             try:
                 self._prepare()
             except Deferred as deferred:
@@ -156,7 +163,7 @@ class Stream(threading.Thread):
             mine.close()
 
     def _turn(self, mine: Assignment, records: list[Record]) -> None:
-        self.turned_at = self._clock.monotonic()
+        self.turned_at, self._stirred_at = self._clock.monotonic(), time.monotonic()
         turn, proposals = Turn(mine.shards, self._clock.now()), self._current()
         for proposal in proposals:
             proposal.decide(turn)
@@ -200,6 +207,7 @@ class Stream(threading.Thread):
 
     def _commit(self, mine: Assignment, turn: Turn, records: list[Record], proposals: list[Proposal]) -> None:
         """Every owned partition's offset goes into every transaction, moved or not: see `Transactor.commit`."""
+        assert self._transactor is not None
         began = self._clock.monotonic()
         offsets = mine.positions | {r.partition: r.offset + 1 for r in records}
         owned = {p: offset for p, offset in offsets.items() if p in mine.shards}

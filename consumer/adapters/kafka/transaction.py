@@ -66,7 +66,10 @@ class Transactor:
     def __init__(self, config: Mapping[str, Any], topics: Topics, encoders: Encoders) -> None:
         self._producer = Producer(dict(config))
         self._topics, self._encoders = topics, encoders
-        _persist(lambda: self._producer.init_transactions(CALL_S * 3))
+        self.returned_at = time.monotonic()
+        """When a call into librdkafka last returned: `send_offsets_to_transaction` has been seen never to (2.16.0, a
+        broker killed in the middle), whatever its time-out, and then somebody else must notice."""
+        self._persist(lambda: self._producer.init_transactions(CALL_S * 3))
 
     def commit(self, turn: Turn, offsets: Mapping[Partition, int], group: Any) -> Written:
         """Write the turn; returns the encoded ledger entries, so that memory need not encode them again.
@@ -83,17 +86,31 @@ class Transactor:
             for message in self._messages(turn, written):
                 self._produce(message)
             commands = [TopicPartition(self._topics.commands, p, offset) for p, offset in offsets.items()]
-            _persist(lambda: self._producer.send_offsets_to_transaction(commands, group, CALL_S))
-            _persist(lambda: self._producer.commit_transaction(CALL_S))
+            self._persist(lambda: self._producer.send_offsets_to_transaction(commands, group, CALL_S))
+            self._persist(lambda: self._producer.commit_transaction(CALL_S))
         except KafkaException as error:
             _raise_if_fatal(error)
-            _persist(lambda: self._producer.abort_transaction(CALL_S))
+            self._persist(lambda: self._producer.abort_transaction(CALL_S))
             raise Aborted from None
         return written
 
     def _encoded(self, turn: Turn) -> Written:
         encode = self._encoders.entry
         return {place: encode(entry) for place, entry in turn.entries.items() if entry is not None}
+
+    def _persist(self, call: Callable[[], None]) -> None:
+        """Retry what librdkafka calls retriable: a commit that timed out must be asked for again, never aborted."""
+        until = time.monotonic() + RETRY_FOR_S
+        while True:
+            try:
+                call()
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() > until:
+                    raise
+            else:
+                return
+            finally:
+                self.returned_at = time.monotonic()
 
     def _produce(self, message: _Message) -> None:
         headers: Any = list(message.headers)
@@ -146,19 +163,6 @@ def _attempts(record: Record) -> int:
     """How often it was dead-lettered before. A header that is no number was not ours."""
     given = next((value for name, value in record.headers if name == ATTEMPTS), None) or b"0"
     return int(given) if given.isdigit() and len(given) < 6 else 0
-
-
-def _persist(call: Callable[[], None]) -> None:
-    """Retry what librdkafka calls retriable: a commit that timed out must be asked for again, never aborted."""
-    until = time.monotonic() + RETRY_FOR_S
-    while True:
-        try:
-            call()
-        except KafkaException as error:
-            if not error.args[0].retriable() or time.monotonic() > until:
-                raise
-        else:
-            return
 
 
 def _raise_if_fatal(error: KafkaException) -> None:
