@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLOWS = ("turn", "requests", "desk", "lane", "lanes", "pacer", "ledger", "closed", "packing", "places")
+FLOWS = ("turn", "requests", "desk", "lane", "lanes", "pacer", "ledger", "closed", "resting", "places")
 WIRING = {"consumer.service", "consumer.settings", "consumer.cli"}
 
 
