@@ -1,11 +1,11 @@
 """The ledger of one partition, held in memory: what the compacted topic says, with the look-ups the flows need.
 
 A million open requests and three million closed ones inside the dedupe window have to fit into a gigabyte and to be
-read back in a minute and a half, so requests at rest stay encoded, and closed ones compressed as well, in pages;
-nothing is ever written to a disk. Loading does not look into a value at all: a
-record whose header says that it is closed is filed away, and of the others only the last version of each is glanced
-at, once all is read. The price: a request is decoded whenever it is looked at, and a put of one that
-stands in Amplitude's jobs glances at the version before, to take it out of them. One thread owns a shard.
+read back in a minute and a half, so requests at rest stay encoded, closed ones compressed in pages as well; nothing is
+ever written to a disk. Loading does not look into a value: a record whose header says that it is closed is filed away,
+and of the others only the last version of each is glanced at, once all is read. The price: a request is decoded
+whenever it is looked at, and a put of one that stands in Amplitude's jobs glances at the version before, to take it
+out of them. One thread owns a shard.
 """
 
 from __future__ import annotations
