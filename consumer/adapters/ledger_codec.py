@@ -7,7 +7,6 @@ from collections.abc import Callable
 import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.skim import Kept, Unusual, skimmer
-from consumer.adapters.ledger_samples import samples
 from consumer.adapters.wire import entry_out, ledger_in
 from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Fatal, Reason
@@ -16,7 +15,6 @@ from consumer.domain.halt import Halt
 from consumer.domain.project import ProjectState
 from consumer.domain.subject import AmplitudeId, Day, Millis
 from consumer.ledger import LedgerCodec
-from consumer.ledger.packing import Packing
 
 _JOB = {"day": None, "amplitude_id": None, "revoked": None}
 _WANTED = {
@@ -29,22 +27,21 @@ _WANTED = {
 }
 _REQUEST = b"\x02"
 _FRAMING = 5
+_SMALLEST = {"request": None, "project": None, "halt": None}
 
 
 def ledger_codec(codec: Codec) -> LedgerCodec:
-    """The ledger's codec. Takes a fifth of a second, once. `Deferred` until the schema's id is known."""
+    """The ledger's codec. `Deferred` until the schema's id is known."""
     write = codec.encoder(schemas.LEDGER)
 
     def decode(value: bytes) -> RequestEntry | ProjectState | Halt:
         return ledger_in(codec.decode(schemas.LEDGER, value))
 
-    made_up = [write(entry_out(entry)) for entry in samples()]
-    return LedgerCodec(
-        encode=lambda entry: write(entry_out(entry)),
-        decode=decode,
-        glance=_glancer(made_up[0][:_FRAMING], decode),
-        packing=Packing(made_up),
-    )
+    def encode(entry: RequestEntry) -> bytes:
+        return write(entry_out(entry))
+
+    framing = write(_SMALLEST)[:_FRAMING]
+    return LedgerCodec(encode, decode, _glancer(framing, decode))
 
 
 def _glancer(framing: bytes, decode: Callable[[bytes], object]) -> Callable[[bytes], Glance]:

@@ -1,11 +1,11 @@
 """The ledger of one partition, held in memory: what the compacted topic says, with the look-ups the flows need.
 
 A million open requests and three million closed ones inside the dedupe window have to fit into a gigabyte and to be
-read back in a minute and a half, so requests at rest stay encoded and compressed, open ones each by itself (with its
-timer in front), closed ones in pages; nothing is ever written to a disk. Loading does not look into a value at all: a
-record whose header says that it is closed is filed away, and of the others only the last version of each is glanced
-at, once all is read. The price: a request is decompressed and decoded whenever it is looked at, and a put of one that
-stands in Amplitude's jobs glances at the version before, to take it out of them. One thread owns a shard.
+read back in a minute and a half, so requests at rest stay encoded, closed ones compressed in pages as well; nothing is
+ever written to a disk. Loading does not look into a value: a record whose header says that it is closed is filed away,
+and of the others only the last version of each is glanced at, once all is read. The price: a request is decoded
+whenever it is looked at, and a put of one that stands in Amplitude's jobs glances at the version before, to take it
+out of them. One thread owns a shard.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from consumer.domain.halt import HALT_KEY, Halt
 from consumer.domain.project import ProjectState
 from consumer.domain.subject import AmplitudeId, Day, Millis, ProjectId
 from consumer.ledger.closed import ClosedRequests
-from consumer.ledger.packing import Packing
 from consumer.ledger.places import Places
+from consumer.ledger.resting import NEVER, due_of, rest, retimed, timer, value_of
 
 CLOSED = "dsr.closed"
 """Header of the record of a closed request: when it was closed, in epoch milliseconds as text."""
@@ -33,8 +33,6 @@ _PROJECT, _HALT = PROJECT_KEY.encode(), HALT_KEY.encode()
 RECENT = 2_000
 """Requests kept as they were put, some 4 MB: what a lane has just written ahead is asked for again with its answer."""
 _HORIZON_MS = 3_600_000
-_DUE_BYTES = 6
-_NEVER = Millis((1 << 8 * _DUE_BYTES) - 1)
 
 
 def headers_of(entry: RequestEntry | None) -> tuple[tuple[str, bytes | None], ...]:
@@ -53,7 +51,6 @@ class LedgerCodec:
     encode: Callable[[RequestEntry], bytes]
     decode: Callable[[bytes], RequestEntry | ProjectState | Halt]
     glance: Callable[[bytes], Glance]
-    packing: Packing
 
 
 class Shard:
@@ -66,7 +63,6 @@ class Shard:
 
     def __init__(self, codec: LedgerCodec, keep_closed_ms: int) -> None:
         self._codec, self._keep_closed_ms = codec, keep_closed_ms
-        self._pack, self._unpack = codec.packing.pack, codec.packing.unpack
         self._open: dict[bytes, bytes] = {}
         self._recent: dict[bytes, RequestEntry] = {}
         self._active: dict[bytes, None] = {}
@@ -81,8 +77,8 @@ class Shard:
         self.halt: Halt | None = None
 
     def load(self, versions: Iterable[Version]) -> None:
-        """Take over records in the order of the topic. Costs about 5 microseconds each."""
-        known, closed, pack, keep_ms = self._open, self._closed, self._pack, self._keep_closed_ms
+        """Take over records in the order of the topic. Costs three or four microseconds each."""
+        known, closed, keep_ms, unknown = self._open, self._closed, self._keep_closed_ms, timer(None)
         for key, value, closed_at in versions:
             if key.startswith(_PROJECT) or key == _HALT:
                 self._load_other(key, value)
@@ -90,7 +86,7 @@ class Shard:
             if value is not None and closed_at is None:
                 if key not in known:  # a request is either open or closed
                     closed.remove(key)
-                known[key] = pack(value)
+                known[key] = rest(value, unknown)
                 continue
             if known.pop(key, None) is None:
                 closed.remove(key)
@@ -105,7 +101,7 @@ class Shard:
 
     def settle(self, limit: int) -> bool:
         """After the last `load`: look at up to `limit` open requests; True once all are known, and the shard is fit
-        for use. 15 microseconds each."""
+        for use. Some 25 microseconds each."""
         if self._unsettled is None:
             self._unsettled = iter(self._open)
         looked_at = 0
@@ -117,17 +113,17 @@ class Shard:
         self._settle_rest()
         return True
 
-    def _settle(self, key: bytes, packed: bytes) -> None:
-        glance = self._codec.glance(self._unpack(packed))
+    def _settle(self, key: bytes, resting: bytes) -> None:
+        glance = self._codec.glance(value_of(resting))
         if glance.state is State.ENDED:
             self._ended.append(key)
             return
-        self._open[key] = _timer(glance.due) + packed
+        self._open[key] = retimed(resting, timer(glance.due))
         self._follow(key, glance)
 
     def _settle_rest(self) -> None:
         for key in self._ended:
-            value = self._unpack(self._open.pop(key))
+            value = value_of(self._open.pop(key))
             self._closed.put(key, self._end_of_window(self._codec.glance(value)), value)
         for value in self._others.values():
             found = self._codec.decode(value)
@@ -154,7 +150,7 @@ class Shard:
         if glance.state is State.ENDED:
             self._closed.put(key, self._end_of_window(glance), value)
             return
-        self._open[key] = _timer(glance.due) + self._pack(value)
+        self._open[key] = rest(value, timer(glance.due))
         self._follow(key, glance)
         if glance.state is State.ACTIVE:
             self._recent[key] = entry
@@ -174,18 +170,18 @@ class Shard:
             heapq.heappush(self._soon, (glance.due, key))
 
     def _drop(self, key: bytes) -> None:
-        packed = self._open.pop(key, None)
+        resting = self._open.pop(key, None)
         self._recent.pop(key, None)
-        if packed is None:
+        if resting is None:
             self._closed.remove(key)
             return
         self._active.pop(key, None)
         if self._places.holds(project := _project_of(key), key):
-            self._places.remove(project, key, self._codec.glance(self._unpack(packed[_DUE_BYTES:])).places)
+            self._places.remove(project, key, self._codec.glance(value_of(resting)).places)
 
     def _value(self, key: bytes) -> bytes | None:
-        packed = self._open.get(key)
-        return self._unpack(packed[_DUE_BYTES:]) if packed is not None else self._closed.get(key)
+        resting = self._open.get(key)
+        return value_of(resting) if resting is not None else self._closed.get(key)
 
     def _decode(self, value: bytes) -> RequestEntry:
         found = self._codec.decode(value)
@@ -194,7 +190,7 @@ class Shard:
         return found
 
     def _end_of_window(self, glance: Glance) -> Millis:
-        return Millis(glance.closed + self._keep_closed_ms) if glance.closed is not None else _NEVER
+        return Millis(glance.closed + self._keep_closed_ms) if glance.closed is not None else NEVER
 
     def project(self, project: ProjectId) -> ProjectState:
         """The project as last put, or a fresh one."""
@@ -224,21 +220,17 @@ class Shard:
         found: dict[bytes, Millis] = {}
         while self._soon and self._soon[0][0] <= now and len(found) < limit:
             due, key = heapq.heappop(self._soon)
-            if self._open.get(key, b"").startswith(_timer(due)):  # else it was put again since, with another timer
+            if self._open.get(key, b"").startswith(timer(due)):  # else it was put again since, with another timer
                 found[key] = due
         for key, due in found.items():
             heapq.heappush(self._soon, (due, key))
-        return [(due, self._unpack(self._open[key][_DUE_BYTES:])) for key, due in found.items()]
+        return [(due, value_of(self._open[key])) for key, due in found.items()]
 
     def _look_ahead(self, now: Millis) -> None:
         """Once an hour: all open requests whose timer runs out in the next one. A million take half a second."""
         self._horizon = Millis(now + _HORIZON_MS)
-        before = _timer(self._horizon)
-        self._soon = [
-            (Millis(int.from_bytes(packed[:_DUE_BYTES], "big")), key)
-            for key, packed in self._open.items()
-            if packed < before
-        ]
+        before = timer(self._horizon)
+        self._soon = [(due_of(resting), key) for key, resting in self._open.items() if resting < before]
         heapq.heapify(self._soon)
 
     def active(self) -> Iterator[RequestEntry]:
@@ -248,7 +240,7 @@ class Shard:
         """
         for key in tuple(self._active):
             if key in self._active:
-                yield self._decode(self._unpack(self._open[key][_DUE_BYTES:]))
+                yield self._decode(value_of(self._open[key]))
 
     def watched(self) -> list[tuple[ProjectId, Day, Day]]:
         """Projects with open jobs, with the first and the last day of them: what the tracker has to ask for."""
@@ -260,7 +252,7 @@ class Shard:
         Start with 0; the cursor is 0 again when there are no more. Puts in between are allowed.
         """
         keys, cursor = self._places.walk(project, after, limit)
-        return [self._decode(self._unpack(self._open[key][_DUE_BYTES:])) for key in keys], cursor
+        return [self._decode(value_of(self._open[key])) for key in keys], cursor
 
     def sharing(self, project: ProjectId, amplitude_id: AmplitudeId, day: Day, but: LedgerKey) -> bool:
         """Whether another open request holds the same place in the same job."""
@@ -275,11 +267,6 @@ class Shard:
         """Let go of everything. The shard cannot be used any more."""
         self._open, self._recent, self._active, self._soon = {}, {}, {}, []
         self._closed, self._places = ClosedRequests(), Places()
-
-
-def _timer(due: Millis | None) -> bytes:
-    """What stands in front of an open request: bytes that sort as the instants do, never last."""
-    return (_NEVER if due is None else due).to_bytes(_DUE_BYTES, "big")
 
 
 def _project_of(key: bytes) -> ProjectId:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer import closed
+from consumer.ledger import closed
 from consumer.ledger.closed import PAGE, ClosedRequests
 
 KEYS = [f"{n:036}/shop".encode() for n in range(3 * PAGE)]

@@ -16,6 +16,7 @@ from consumer.domain.halt import HALT_KEY, Halt
 from consumer.domain.project import ProjectState
 from consumer.domain.statement import next_notice
 from consumer.ledger import CLOSED, PROJECT_KEY, Shard, headers_of
+from consumer.ledger.resting import NEVER, due_of, rest, retimed, timer, value_of
 from tests.fakes.commands import NOW, accepted
 from tests.fakes.entries import DAY, LATER_DAY, SHARED_ID, lives, said, scheduled
 
@@ -257,10 +258,11 @@ def test_active_requests_may_change_while_they_are_looked_through():
     assert [entries[2]] == list(walk)
 
 
-def test_what_is_packed_is_smaller_and_comes_back():
-    """Short values and long ones, and in sizes that are few."""
-    values = [ledger.encode(e) for e in LIVES[0].values()] + [b"", bytes(range(256)) * 9]
-    packed = [ledger.packing.pack(value) for value in values]
-    assert values == [ledger.packing.unpack(each) for each in packed]
-    assert {233 % 64} == {len(each) % 64 for each in packed}
-    assert sum(map(len, packed)) < sum(map(len, values))
+@given(st.binary(max_size=2_000), st.one_of(st.none(), st.integers(0, NEVER - 1)))
+def test_what_is_laid_to_rest_comes_back_in_few_sizes(value, due):
+    """With its timer, whatever its length."""
+    resting = rest(value, timer(due))
+    assert (value, NEVER if due is None else due) == (value_of(resting), due_of(resting))
+    assert resting == retimed(rest(value, timer(0)), timer(due))
+    assert 303 % 64 == len(resting) % 64
+    assert 0 <= len(resting) - max(303, len(value) + 10) < 64
