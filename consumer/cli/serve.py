@@ -18,7 +18,7 @@ from consumer.cli.options import File
 from consumer.cli.printing import remark
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.service import RequestsStage
-from consumer.settings import Settings, load
+from consumer.settings import AdminSettings, Settings, load
 
 PROMISE = """\
 This broker lives in this process. Nothing survives its end: open requests are forgotten, although Amplitude still
@@ -70,7 +70,12 @@ def _run_embedded(settings: Settings) -> None:
         told = kafka.model_copy(update={"bootstrap_servers": broker.bootstrap, "verify_topics": False, "extra": {}})
         with announced(place):
             remark(PROMISE)
-            asyncio.run(_run(settings.model_copy(update={"kafka": told})))
+            asyncio.run(_run(settings.model_copy(update={"kafka": told, "admin": _any_port(settings.admin)})))
+
+
+def _any_port(admin: AdminSettings) -> AdminSettings:
+    """Whoever only tries should not meet the port of a service that runs already; a port that was asked for stays."""
+    return admin if "port" in admin.model_fields_set else admin.model_copy(update={"port": 0})
 
 
 async def _run(settings: Settings) -> None:
