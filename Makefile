@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types bench clean
+.PHONY: help install demo test check lint types bench chaos clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,8 +32,15 @@ types: $(STAMP)  ## mypy, strict
 
 check: lint types test  ## exactly what CI runs
 
-bench: $(STAMP)  ## what is measured so far: the codec against bare fastavro
+bench: $(STAMP)  ## the figures of tests/benchmarks/RESULTS.md, half an hour (needs a real Kafka)
 	$(BIN)/python -m tests.benchmarks.codec_rate
+	$(BIN)/python -m tests.benchmarks.intake_rate
+	$(BIN)/python -m tests.benchmarks.lane_utilisation
+	$(BIN)/python -m tests.benchmarks.many_lanes
+	$(BIN)/python -m tests.benchmarks.ledger_restore
+
+chaos: $(STAMP)  ## kill, freeze and fault everything under 10,000 requests, and judge the outcomes (about 4 minutes)
+	$(BIN)/python -m tests.chaos.run
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

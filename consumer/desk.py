@@ -1,11 +1,16 @@
-"""Who decides what a turn writes: records by the intake, timers by the ledger; and who tells the lanes afterwards."""
+"""Who decides what a turn writes: records by the intake, timers by the ledger; and who tells the lanes afterwards.
+
+It also counts dead letters, and halts the intake of a partition in which they are too many.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Protocol
 
 from consumer.domain.entry import RequestEntry
+from consumer.domain.halt import DeadLetterRate
 from consumer.domain.project import ProjectState
 from consumer.domain.statement import notices
 from consumer.domain.subject import ProjectId
@@ -21,6 +26,14 @@ class Followers(Protocol):
 
     def opened(self, partition: Partition, epoch: int, states: list[ProjectState], watched: list[ProjectId]) -> None:
         """A partition is ours, with these projects; `watched` have open jobs."""
+        ...
+
+    def settling(self, partition: Partition) -> None:
+        """A partition is about to be given up: nothing new may be sent for it; answers may still come home."""
+        ...
+
+    def busy(self, partition: Partition) -> bool:
+        """Whether a call of the partition, or what it decided, is still under way."""
         ...
 
     def closed(self, partition: Partition) -> None:
@@ -42,10 +55,18 @@ class RequestDesk:
     def __init__(self, intake: Intake, followers: Followers, most_undispatched: int = 200_000) -> None:
         self._intake, self._followers, self._most = intake, followers, most_undispatched
         self._active: dict[Partition, set[str]] = {}
+        self._rates: defaultdict[Partition, DeadLetterRate] = defaultdict(DeadLetterRate)
 
     def take(self, turn: Turn, record: Record) -> None:
-        """A record that was read."""
+        """A record that was read. Lets `Deferred` pass: it must be read again later."""
+        buried = len(turn.dead)
         self._intake.take(turn, record)
+        if halt := self._rates[record.partition].seen(len(turn.dead) > buried, turn.now):
+            turn.halts[record.partition] = halt
+
+    def dropped(self) -> None:
+        """A turn was aborted: its records will be read again, and must not count twice."""
+        self._rates.clear()
 
     def tick(self, turn: Turn, shards: Mapping[Partition, Shard]) -> None:
         """Say the deadline notices that are due, and end the memory of requests whose dedupe window is over.
@@ -69,9 +90,22 @@ class RequestDesk:
         self._followers.opened(partition, epoch, shard.projects(), [project for project, _, _ in shard.watched()])
         self._tell(partition, list(shard.active()))
 
+    def settling(self, partition: Partition) -> None:
+        """A partition is about to be given up: whoever works on it sends nothing new."""
+        self._followers.settling(partition)
+
+    def busy(self, partition: Partition) -> bool:
+        """Whether somebody still waits for an answer about the partition."""
+        return self._followers.busy(partition)
+
+    def resumed(self, partition: Partition) -> None:
+        """A halt was lifted: count anew."""
+        self._rates.pop(partition, None)
+
     def closed(self, partition: Partition) -> None:
         """A partition is no longer ours."""
         self._active.pop(partition, None)
+        self._rates.pop(partition, None)
         self._followers.closed(partition)
 
     def kept(self, turn: Turn) -> None:

@@ -5,8 +5,8 @@ Nothing here knows Kafka, HTTP or a file. Every method says whether it blocks an
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -38,13 +38,17 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where and as whom one project is called. `base_url` overrides the region's host (tests, proxies)."""
+    """Where and as whom one project is called. `base_url` overrides the region's host (tests, proxies).
+
+    `org_wide`: by User Privacy v2, which is experimental and deletes in every project of the org.
+    """
 
     project: ProjectId
     org: OrgId
     region: Region
     keys: KeyPair
     base_url: str | None = None
+    org_wide: bool = False
 
 
 class Clock(Protocol):
@@ -115,6 +119,37 @@ class LaneReport:
     reason: Reason | None
 
 
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """What the Kafka thread is doing: numbers and reasons, never an identifier.
+
+    The Kafka thread makes one at the end of each turn and publishes it by assigning it to an attribute; the event
+    loop reads that attribute and nothing else of the thread's. The very last one, made when the thread has left its
+    loop for whatever cause, says `alive=False`. `turned_at` and `proven_at` (of the last transaction that the broker
+    accepted; None before the first) are seconds on the pacing clock. `joined`: the group gave this member its
+    assignment, with partitions or without. `intake`: why no command is read from any partition, if so; `halted`: why
+    none is read from these. `active`, `resting`, `closed`: requests held in memory that a lane can do something
+    about, that wait for Amplitude, and that are remembered for duplicates only.
+    """
+
+    alive: bool
+    turned_at: float
+    proven_at: float | None = None
+    joined: bool = False
+    owned: tuple[int, ...] = ()
+    restoring: tuple[int, ...] = ()
+    halted: Mapping[int, Reason] = field(default_factory=dict)
+    intake: Reason | None = None
+    active: int = 0
+    resting: int = 0
+    closed: int = 0
+
+    @property
+    def paused(self) -> frozenset[Reason]:
+        """Every reason why commands of some partition are not read now."""
+        return frozenset(self.halted.values()) | ({self.intake} if self.intake else set())
+
+
 class Meter(Protocol):
     """Where the flows count. Called from the Kafka thread and from the event loop; never blocks, never raises."""
 
@@ -139,7 +174,7 @@ class Meter(Protocol):
         ...
 
     def committed(self, took_s: float, records: int) -> None:
-        """One transaction with so many commands was committed."""
+        """One transaction with so many commands was committed. Told last, after what it said and buried."""
         ...
 
     def restored(self, took_s: float) -> None:

@@ -5,24 +5,34 @@ Pure but for the turn it writes into. A record ends in exactly one way: dead-let
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from consumer.domain import erasure
-from consumer.domain.command import Asked, Command, CommandKind, ProjectRule, RequestType, asked, judge, parse
+from consumer.domain.command import (
+    Asked,
+    Command,
+    CommandKind,
+    ProjectRule,
+    RequestType,
+    Rules,
+    asked,
+    concerned,
+    judge,
+    parse,
+)
 from consumer.domain.entry import RequestEntry, ledger_key
 from consumer.domain.errors import Poison, Reason, Refused
 from consumer.domain.lifecycle import Stage
 from consumer.domain.routing import MAX_HOPS, partition_of
 from consumer.domain.statement import Outcome, refusal, reply
-from consumer.domain.subject import CommandId, OrgId, ProjectId
+from consumer.domain.subject import CommandId, OrgId
 from consumer.turn import Partition, Record, Reroute, Turn
 
 REROUTED = "dsr.rerouted"
 """Header added to a record each time it is produced again to its org's partition."""
-
-Rules = Mapping[ProjectId, ProjectRule]
 
 
 class Intake:
@@ -37,24 +47,18 @@ class Intake:
         """Decide what becomes of the record. Lets `Deferred` pass (a registry that is down): take it again later."""
         try:
             fields = self._decode(record.value)
-            rules = self._concerned(fields)
+            rules = concerned(fields, self._rules())
             if rules and self._rerouted(turn, record, rules[0].org):
                 return
         except Poison as poison:
             turn.bury(record, poison.reason)
             return
-        to = asked(fields)
+        to = asked(fields, _traceparent(record))
         if not rules:
             turn.outcomes.append(_refusal(turn, fields, to, Reason.UNKNOWN_PROJECT, None))
         for rule in rules:
-            _take(turn, record.partition, fields, replace(to, project=rule.project, org=rule.org), rule)
-
-    def _concerned(self, fields: Mapping[str, Any]) -> list[ProjectRule]:
-        rules = self._rules()
-        if fields["scope"] == "org":
-            return [rule for rule in rules.values() if rule.org == fields["org"]]
-        rule = rules.get(fields["project"])
-        return [rule] if rule else []
+            about = to._replace(project=rule.project, org=rule.org)
+            _take(turn, record.partition, fields, about, rule)
 
     def _rerouted(self, turn: Turn, record: Record, org: OrgId) -> bool:
         home = Partition(partition_of(org, self._partitions))
@@ -64,6 +68,15 @@ class Intake:
             raise Poison(Reason.ROUTING_LOOP)
         turn.rerouted.append(Reroute(record, home))
         return True
+
+
+def _traceparent(record: Record) -> str | None:
+    """The record's W3C trace context; nothing else that stands in that header is passed on."""
+    given = next((value for name, value in record.headers if name == "traceparent"), None) or b""
+    return given.decode() if _TRACEPARENT.fullmatch(given) else None
+
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def _take(turn: Turn, partition: Partition, fields: Mapping[str, Any], to: Asked, rule: ProjectRule) -> None:
@@ -129,7 +142,7 @@ class _Case:
         again = self.command.command_id if self.command.command_id in state.commands else None
         if again is None:
             approving = self.command.kind is CommandKind.APPROVE
-            paused = replace(state, paused=self.command.kind is CommandKind.PAUSE)
+            paused = state._replace(paused=self.command.kind is CommandKind.PAUSE)
             changed = state.approve(self.turn.now) if approving else paused
             self.turn.put_project(self.partition, changed.carried_out(self.command.command_id))
         self.turn.outcomes.append(reply(self.to, Stage.ACCEPTED, self.turn.now, duplicate_of=again))
@@ -146,7 +159,9 @@ class _Case:
         state = self.turn.project(self.partition, self.rule.project)
         over_cap = state.over_cap(self.rule.daily_cap, self.turn.now)
         self.turn.put_project(self.partition, state.accepted(self.turn.now))
-        return erasure.accept(self.command, identities, self.rule, self.turn.now, over_cap)
+        return erasure.accept(
+            self.command, identities, self.rule, self.turn.now, over_cap=over_cap, traceparent=self.to.traceparent
+        )
 
     def _submit_again(self, entry: RequestEntry) -> None:
         if not self.command.body_digest.startswith(entry.body_digest):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,7 +39,40 @@ class KafkaSettings(_Part):
     outcomes: str = "dsr.outcomes"
     dead_letters: str = "dsr.commands.dlq"
     ledger: str = "dsr.ledger"
-    extra: dict[str, str] = {}
+    verify_topics: bool = Field(default=True, description="False for a broker that cannot describe its topics.")
+    extra: dict[str, str] = Field(default={}, repr=False)
+
+
+class RegistrySettings(_Part):
+    """A Confluent-compatible schema registry. Without one, schema ids follow from the shipped schemas themselves."""
+
+    url: str
+    user: str = ""
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    register_schemas: bool = Field(default=False, description="Register the outcomes' schema if it is missing.")
+
+    def secret(self) -> Secret | None:
+        """The password, if there is one. `Fatal(INVALID_SETTINGS)` for a file that cannot be read, or is empty."""
+        if self.password is None and self.password_file is None:
+            return None
+        if not (current := _current(self.password, self.password_file)):
+            raise Fatal(Reason.INVALID_SETTINGS, "schema_registry: the password file cannot be read")
+        return Secret(current)
+
+
+class AdminSettings(_Part):
+    """Where `/metrics`, `/healthz` and `/readyz` are. Port 0: any free one, which the log names; None: nowhere."""
+
+    host: str = "127.0.0.1"
+    port: int | None = Field(default=9464, ge=0, le=65_535)
+
+
+class PrivacyApi(StrEnum):
+    """Which of Amplitude's deletion APIs a project uses. v2 is unsettled, and always deletes in the whole org."""
+
+    V1 = "v1"
+    V2 = "v2_experimental_org_wide"
 
 
 class ProjectSettings(_Part):
@@ -51,6 +85,7 @@ class ProjectSettings(_Part):
     secret_key: SecretStr | None = None
     secret_key_file: Path | None = None
     base_url: str | None = None
+    privacy_api: PrivacyApi = PrivacyApi.V1
     email_is_user_id: bool = False
     daily_cap: int = Field(default=10_000, ge=0)
     hold_hours: float = Field(default=0, ge=0)
@@ -88,6 +123,8 @@ class Settings(BaseSettings):
     _file: ClassVar[Path | None] = None
 
     kafka: KafkaSettings = KafkaSettings()
+    schema_registry: RegistrySettings | None = None
+    admin: AdminSettings = AdminSettings()
     projects: dict[str, ProjectSettings] = {}
     requester: str = Field(
         default="amplitude-dsr", max_length=64, description="Stands before the batch id in Amplitude."
@@ -110,6 +147,11 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls._file)
 
+    @property
+    def file(self) -> Path | None:
+        """The TOML file that these settings were loaded from, if it was one."""
+        return self._file
+
     def rules(self) -> dict[ProjectId, ProjectRule]:
         """What the domain needs to know of each project. A project without an org is its own."""
         return {
@@ -129,7 +171,8 @@ class Settings(BaseSettings):
         keys = found.keys() if found else None
         if found is None or keys is None:
             return None
-        return Access(project, OrgId(found.org or project), found.region, keys, found.base_url)
+        org_wide = found.privacy_api is PrivacyApi.V2
+        return Access(project, OrgId(found.org or project), found.region, keys, found.base_url, org_wide)
 
 
 def load(file: Path | None = None, **given: Any) -> Settings:

@@ -13,6 +13,7 @@ from typing import NewType, Protocol
 from consumer.domain.entry import LedgerKey, RequestEntry
 from consumer.domain.erasure import forget
 from consumer.domain.errors import Reason
+from consumer.domain.halt import Halt
 from consumer.domain.project import ProjectState
 from consumer.domain.statement import Outcome, notices, speak
 from consumer.domain.subject import AmplitudeId, CommandId, Day, Millis, ProjectId
@@ -20,9 +21,12 @@ from consumer.domain.subject import AmplitudeId, CommandId, Day, Millis, Project
 Partition = NewType("Partition", int)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
-    """A record as it was read. Prints without key, value and headers: they may hold anything."""
+    """A record as it was read. Prints without key, value and headers: they may hold anything.
+
+    Not frozen, because one is made for everything that is read, and freezing doubles the price.
+    """
 
     partition: Partition
     offset: int
@@ -54,8 +58,8 @@ class Memory(Protocol):
         """The request as last kept."""
         ...
 
-    def put(self, entry: RequestEntry) -> None:
-        """Keep it."""
+    def put(self, entry: RequestEntry, value: bytes | None = None) -> None:
+        """Keep it. `value` is its encoded form, where the caller has it already."""
         ...
 
     def remove(self, key: LedgerKey) -> None:
@@ -68,6 +72,10 @@ class Memory(Protocol):
 
     def put_project(self, state: ProjectState) -> None:
         """Keep it."""
+        ...
+
+    def put_halt(self, halt: Halt | None) -> None:
+        """Keep that intake is halted, or that it no longer is."""
         ...
 
     def scheduled(self, project: ProjectId, after: int, limit: int) -> tuple[list[RequestEntry], int]:
@@ -86,6 +94,7 @@ class Turn:
         self.now = now
         self.entries: dict[tuple[Partition, LedgerKey], RequestEntry | None] = {}
         self.projects: dict[tuple[Partition, ProjectId], ProjectState] = {}
+        self.halts: dict[Partition, Halt] = {}
         self.outcomes: list[Outcome] = []
         self.dead: list[DeadLetter] = []
         self.rerouted: list[Reroute] = []
@@ -139,15 +148,18 @@ class Turn:
         closing = after.ended and after.closed is None
         self.entries[partition, after.key] = forget(after, self.now) if closing else after
 
-    def keep(self) -> None:
-        """Take it all over into memory. Only after the transaction is committed."""
+    def keep(self, values: Mapping[tuple[Partition, LedgerKey], bytes] | None = None) -> None:
+        """Take it all over into memory. Only after the transaction is committed; `values` is what it wrote."""
+        encoded = values or {}
         for (partition, key), entry in self.entries.items():
             if entry is None:
                 self._memory[partition].remove(key)
             else:
-                self._memory[partition].put(entry)
+                self._memory[partition].put(entry, encoded.get((partition, key)))
         for (partition, _), state in self.projects.items():
             self._memory[partition].put_project(state)
+        for partition, halt in self.halts.items():
+            self._memory[partition].put_halt(halt)
 
     def bury(self, record: Record, reason: Reason) -> None:
         """Dead-letter the record."""
@@ -156,7 +168,7 @@ class Turn:
     @property
     def empty(self) -> bool:
         """Nothing to write but offsets."""
-        return not (self.entries or self.projects or self.outcomes or self.dead or self.rerouted)
+        return not (self.entries or self.projects or self.halts or self.outcomes or self.dead or self.rerouted)
 
 
 @dataclass(frozen=True, slots=True)

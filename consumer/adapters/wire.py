@@ -204,7 +204,7 @@ def outcome_out(outcome: Outcome) -> Record:
     about = entry or outcome.asked
     slack_ms = outcome.slack_ms
     return {
-        "outcome_id": str(outcome.outcome_id),
+        "outcome_id": outcome.outcome_id,
         "kind": outcome.kind.value,
         "subject_request_id": about.request_id if about else None,
         "command_id": outcome.command_id,

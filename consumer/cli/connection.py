@@ -103,12 +103,9 @@ def connect(file: Path | None, *, use_embedded: bool = False) -> Connection:
 
 
 def registry_of(settings: Settings) -> Registry | None:
-    """The settings' `[schema_registry]`: `url`, and `user` and `password_file` if it wants them."""
-    found = getattr(settings, "schema_registry", None)
-    if found is None or not getattr(found, "url", None):
-        return None
-    file = getattr(found, "password_file", None)
-    return Registry(str(found.url), getattr(found, "user", None) or "", secret_in(file))
+    """The settings' `[schema_registry]`, if there is one."""
+    found = settings.schema_registry
+    return Registry(found.url, found.user, found.secret()) if found else None
 
 
 def secret_in(file: Path | None) -> Secret | None:

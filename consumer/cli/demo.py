@@ -23,13 +23,13 @@ from consumer.adapters.avro.source import DirectorySource
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
 from consumer.domain.subject import Millis
-from consumer.lane import LanePolicy
+from consumer.lanes import LanePolicy
 from consumer.sandbox.amplitude import faults
 from consumer.sandbox.amplitude.server import PocketAmplitude
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.sandbox.clock import ScaledClock
 from consumer.service import RequestsStage
-from consumer.settings import KafkaSettings, ProjectSettings, Settings
+from consumer.settings import AdminSettings, KafkaSettings, ProjectSettings, Settings
 
 DAY_A_SECOND = 86_400.0
 LIMIT_S = 80.0
@@ -59,9 +59,9 @@ class Script:
 
     def __init__(self, bootstrap: str, clock: ScaledClock) -> None:
         self._codec, self._clock = Codec(DirectorySource()), clock
-        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "log_level": 0})
         self._consumer = Consumer(
-            {"bootstrap.servers": bootstrap, "group.id": "demo-subscriber", "auto.offset.reset": "earliest"}
+            {"bootstrap.servers": bootstrap, "group.id": "demo", "auto.offset.reset": "earliest", "log_level": 0}
         )
         self._consumer.subscribe(["dsr.outcomes", "dsr.commands.dlq"])
         self.stories: dict[str, Story] = {}
@@ -168,7 +168,8 @@ def _settings(bootstrap: str, pocket: PocketAmplitude) -> Settings:
             base_url=access.base_url,
             daily_cap=cap,
         )
-    return Settings(kafka=KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo"), projects=projects)
+    kafka = KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo", verify_topics=False)
+    return Settings(kafka=kafka, projects=projects, admin=AdminSettings(port=None))
 
 
 def _ask(script: Script, pocket: PocketAmplitude) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -227,5 +228,5 @@ async def _act(
                 script.follow("cancel", late)
     script.close()
     calls = sum(sum(pocket.seen(str(app)).requests.values()) for app in (829_000, 829_001, 829_002))
-    console.print(f"{calls} calls to the stand-in; everything as expected: {'yes' if script.done else 'NO'}")
+    console.print(f"\n{calls} calls to the stand-in; everything as expected: {'yes' if script.done else 'NO'}")
     return 0 if script.done else 1

@@ -130,6 +130,7 @@ def _snippet(pocket: PocketAmplitude, keyed: list[tuple[Holder, tuple[str, str]]
     lines = ["# made-up keys of a sandbox: they open nothing else", "linger_s = 1"]
     if bootstrap is not None:
         lines += ["", "[kafka]", f'bootstrap_servers = "{bootstrap}"', f"partitions = {PARTITIONS}"]
+        lines += ["verify_topics = false  # this broker cannot describe them"]
     for holder, (api_key, secret_key) in keyed:
         lines += [
             "",

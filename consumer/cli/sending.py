@@ -12,9 +12,8 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka import desk
 from consumer.cli.connection import Connection
 from consumer.cli.options import now
-from consumer.domain.command import CommandKind, judge, parse
+from consumer.domain.command import CommandKind, Rules, concerned, judge, parse
 from consumer.domain.errors import Poison, Reason, Refused
-from consumer.domain.forecast import Rules, concerned
 from consumer.domain.lifecycle import ENDS, Stage
 from consumer.domain.subject import OrgId, ProjectId
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
+import sys
 from typing import Annotated
 
 import structlog
 import typer
 
+from consumer.adapters.logs import configure
+from consumer.adapters.meters import LoggingMeter
 from consumer.cli.embedded import Place, announced
 from consumer.cli.options import File
 from consumer.cli.printing import remark
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.service import RequestsStage
-from consumer.settings import Settings, load
+from consumer.settings import AdminSettings, Settings, load
 
 PROMISE = """\
 This broker lives in this process. Nothing survives its end: open requests are forgotten, although Amplitude still
@@ -43,14 +45,7 @@ def run(
     Exit codes: 0 asked to end; 2 usage or settings; 3 a fatal error, to be
       restarted.
     """
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
+    configure("info", sys.stdout)
     loaded = load(settings)
     if embedded:
         _run_embedded(loaded)
@@ -72,14 +67,20 @@ def _run_embedded(settings: Settings) -> None:
             dead_letters=kafka.dead_letters,
             ledger=kafka.ledger,
         )
-        told = kafka.model_copy(update={"bootstrap_servers": broker.bootstrap, "extra": {}})
+        told = kafka.model_copy(update={"bootstrap_servers": broker.bootstrap, "verify_topics": False, "extra": {}})
         with announced(place):
             remark(PROMISE)
-            asyncio.run(_run(settings.model_copy(update={"kafka": told})))
+            asyncio.run(_run(settings.model_copy(update={"kafka": told, "admin": _any_port(settings.admin)})))
+
+
+def _any_port(admin: AdminSettings) -> AdminSettings:
+    """Whoever only tries should not meet the port of a service that runs already; a port that was asked for stays."""
+    return admin if "port" in admin.model_fields_set else admin.model_copy(update={"port": 0})
 
 
 async def _run(settings: Settings) -> None:
-    stage, log = RequestsStage(settings), structlog.get_logger()
+    log = structlog.get_logger()
+    stage = RequestsStage(settings, meter=LoggingMeter(log))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stage.stop)
     log.info("started", group=settings.kafka.group_id, replica=settings.kafka.replica, projects=len(settings.projects))

@@ -14,10 +14,9 @@ from consumer.cli.connection import Connection, connect
 from consumer.cli.identities import IdType, Person, given, listed
 from consumer.cli.options import TIME, AsJson, Embedded, File, instant, now
 from consumer.cli.printing import BAD, DIM, emit, plural, remark, say
-from consumer.domain.command import CommandKind, RequestType
+from consumer.domain.command import CommandKind, RequestType, concerned
 from consumer.domain.deadline import Regulation
 from consumer.domain.errors import Fatal, Reason, Refused
-from consumer.domain.forecast import concerned
 
 app = typer.Typer(no_args_is_help=True, help="Ask for somebody to be erased.")
 

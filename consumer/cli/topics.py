@@ -9,22 +9,11 @@ import typer
 from consumer.adapters.kafka import admin
 from consumer.cli.options import AsJson, File
 from consumer.cli.printing import BAD, GOOD, emit, say
-from consumer.service import client_config
-from consumer.settings import Settings, load
+from consumer.domain.deadline import DAY_MS
+from consumer.service import client_config, topic_specs
+from consumer.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Create the Kafka topics, or check them. Needs no Amplitude.")
-
-
-def specs(settings: Settings) -> tuple[admin.TopicSpec, ...]:
-    """The topics as they should be, by the settings' names."""
-    kafka = settings.kafka
-    names = {
-        admin.Role.COMMANDS: kafka.commands,
-        admin.Role.OUTCOMES: kafka.outcomes,
-        admin.Role.DEAD_LETTERS: kafka.dead_letters,
-        admin.Role.LEDGER: kafka.ledger,
-    }
-    return admin.table(kafka.partitions, names)
 
 
 @app.command()
@@ -46,7 +35,7 @@ def create(
       reached, or refuses.
     """
     loaded = load(settings)
-    wanted = specs(loaded)
+    wanted = topic_specs(loaded)
     made = admin.create(client_config(loaded), wanted, replication)
     if json:
         for spec in wanted:
@@ -72,7 +61,7 @@ def check(settings: File = None, json: AsJson = False) -> None:
       Kafka could not be reached.
     """
     loaded = load(settings)
-    findings = admin.check(client_config(loaded), specs(loaded))
+    findings = admin.check(client_config(loaded), topic_specs(loaded), loaded.dedupe_days * DAY_MS)
     for finding in findings:
         told = {"topic": finding.topic, "flaw": finding.flaw.value}
         if json:

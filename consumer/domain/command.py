@@ -6,10 +6,11 @@ Words and enumerations follow OpenDSR 2.0; `amplitude_id` as an identity type is
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from consumer.domain.deadline import Regulation, due
@@ -19,6 +20,9 @@ from consumer.domain.subject import CommandId, Millis, OrgId, ProjectId, Request
 MAX_IDENTITIES = 1_000
 CLOCK_SKEW_MS = 5 * 60_000
 """How far a producer's clock may run ahead of ours before a time counts as "in the future"."""
+
+
+_CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
 class CommandKind(StrEnum):
@@ -58,6 +62,17 @@ class ProjectRule:
     hold_ms: int = 0
 
 
+Rules = Mapping[ProjectId, ProjectRule]
+
+
+def concerned(fields: Mapping[str, Any], rules: Rules) -> list[ProjectRule]:
+    """The projects that a decoded command is about; none if the settings do not have it."""
+    if fields["scope"] == "org":
+        return [rule for rule in rules.values() if rule.org == fields["org"]]
+    rule = rules.get(fields["project"])
+    return [rule] if rule else []
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """One identity of the data subject, judged for one project. `refused` says why it cannot be asked for."""
@@ -68,27 +83,38 @@ class Identity:
     refused: Reason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What an answer to a command refers to, valid command or not."""
 
     command_id: CommandId
     request_id: RequestId | None
     project: ProjectId | None
     org: OrgId | None
+    traceparent: str | None = None
 
 
-def asked(fields: Mapping[str, Any]) -> Asked:
-    """Read off any decoded `DsrCommand`; never raises. A malformed request id is left out: it could be anything."""
+def canonical(given: str) -> RequestId | None:
+    """A UUID in whatever spelling as the one the ledger uses; None if it is none."""
+    if _CANONICAL(given):
+        return RequestId(given)
     try:
-        request_id = RequestId(str(UUID(fields["subject_request_id"] or "")))
+        return RequestId(str(UUID(given)))
     except ValueError:
-        request_id = None
-    return Asked(fields["command_id"], request_id, fields["project"], fields["org"])
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+def asked(fields: Mapping[str, Any], traceparent: str | None = None) -> Asked:
+    """Read off any decoded `DsrCommand`; never raises. A malformed request id is left out: it could be anything."""
+    return Asked(
+        fields["command_id"],
+        canonical(fields["subject_request_id"] or ""),
+        fields["project"],
+        fields["org"],
+        traceparent,
+    )
+
+
+class Command(NamedTuple):
     """A valid command. Times are epoch milliseconds; `identities` are OpenDSR's (type, value, format), unjudged."""
 
     command_id: CommandId
@@ -164,10 +190,9 @@ def _request_id(fields: Mapping[str, Any], *, required: bool) -> RequestId | Non
         if required:
             raise Refused(Reason.MISSING_FIELD, "subject_request_id")
         return None
-    try:
-        return RequestId(str(UUID(given)))
-    except ValueError:
-        raise Refused(Reason.INVALID_REQUEST_ID, "subject_request_id is not a UUID") from None
+    if (request_id := canonical(given)) is None:
+        raise Refused(Reason.INVALID_REQUEST_ID, "subject_request_id is not a UUID")
+    return request_id
 
 
 def _body(fields: Mapping[str, Any], now: Millis) -> tuple[RequestType, Regulation | None, Millis, Millis]:

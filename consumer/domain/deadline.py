@@ -6,6 +6,7 @@ import calendar
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from statistics import median
 
 from consumer.domain.subject import Day, Millis
@@ -29,7 +30,13 @@ def one_month_after(instant: Millis) -> Millis:
 
     GDPR Art. 12(3) gives "one month"; Regulation 1182/71 Art. 3(2)(c) says how a month ends.
     """
-    start = at(instant)
+    day, time_of_day_ms = divmod(instant, DAY_MS)
+    return Millis(_month_after_day(day) + time_of_day_ms)
+
+
+@lru_cache(maxsize=1024)
+def _month_after_day(number: int) -> Millis:
+    start = at(Millis(number * DAY_MS))
     year, month = start.year + start.month // 12, start.month % 12 + 1
     day = min(start.day, calendar.monthrange(year, month)[1])
     return millis(start.replace(year=year, month=month, day=day))
@@ -66,7 +73,12 @@ def millis(moment: datetime) -> Millis:
 
 def day_of(instant: Millis) -> Day:
     """The UTC day that holds the instant."""
-    return Day(at(instant).date().isoformat())
+    return _day(instant // DAY_MS)
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> Day:
+    return Day(at(Millis(number * DAY_MS)).date().isoformat())
 
 
 def start_of(day: Day) -> Millis:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NewType
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, NewType
 
 from consumer.domain.command import IdentityKind, RequestType
 from consumer.domain.deadline import Regulation
@@ -29,7 +29,7 @@ class JobRef:
     """
 
     day: Day
-    amplitude_id: AmplitudeId | None
+    amplitude_id: AmplitudeId | None = field(repr=False)
     batch: BatchId | None = None
     status: JobStatus = JobStatus.STAGING
     scrubbed_on: Day | None = None
@@ -79,9 +79,11 @@ class IdentityState:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RequestEntry:
-    """One request in one project. `stage` and `reason` are what was last said; `reached` is what is true now."""
+class RequestEntry(NamedTuple):
+    """One request in one project. `stage` and `reason` are what was last said; `reached` is what is true now.
+
+    A named tuple and no dataclass: every command makes several, and `_replace` is ten times as fast on one.
+    """
 
     request_id: RequestId
     project: ProjectId
@@ -127,7 +129,7 @@ class RequestEntry:
     @property
     def ended(self) -> bool:
         """Every identity has ended."""
-        return all(identity.ended for identity in self.identities)
+        return all(identity.stage in ENDS for identity in self.identities)
 
     @property
     def wants_lane(self) -> bool:

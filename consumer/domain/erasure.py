@@ -21,7 +21,13 @@ FORGOTTEN_DIGEST_BYTES = 2
 
 
 def accept(
-    command: Command, identities: tuple[Identity, ...], rule: ProjectRule, now: Millis, over_cap: bool
+    command: Command,
+    identities: tuple[Identity, ...],
+    rule: ProjectRule,
+    now: Millis,
+    *,
+    over_cap: bool,
+    traceparent: str | None = None,
 ) -> RequestEntry:
     """A new run of a request. Above the project's cap, or within its hold period, it is held."""
     if command.request_id is None or command.request_type is None:
@@ -46,17 +52,18 @@ def accept(
         ),
         held=held,
         release=Millis(now + rule.hold_ms) if held is Reason.HOLD_PERIOD else None,
+        traceparent=traceparent,
     )
 
 
 def resubmitted(ended: RequestEntry, fresh: RequestEntry) -> RequestEntry:
     """The next run of a request that has ended: the new body under the old request id."""
-    return replace(fresh, run=ended.run + 1, commands=(*ended.commands, *fresh.commands))
+    return fresh._replace(run=ended.run + 1, commands=(*ended.commands, *fresh.commands))
 
 
 def approve(entry: RequestEntry, command: CommandId) -> RequestEntry:
     """Release it from whatever holds it."""
-    return replace(entry, approved=True, commands=(*entry.commands, command))
+    return entry._replace(approved=True, commands=(*entry.commands, command))
 
 
 def dispatch(
@@ -71,8 +78,8 @@ def dispatch(
     if not going:
         return entry
     after = _each(entry, lambda i: replace(i.moved(Stage.DISPATCHING), batch=batch) if i.position in going else i)
-    return replace(
-        after, attempt=entry.attempt + 1, dispatched=entry.dispatched or now, batches=(*entry.batches, batch)
+    return after._replace(
+        attempt=entry.attempt + 1, dispatched=entry.dispatched or now, batches=(*entry.batches, batch)
     )
 
 
@@ -109,8 +116,7 @@ def answered(entry: RequestEntry, batch: BatchId, verdicts: Mapping[int, Verdict
 def _answered(identity: IdentityState, verdict: Verdict, entry: RequestEntry) -> IdentityState:
     match verdict:
         case Scheduled(jobs):
-            known = tuple(ref for ref in identity.jobs if ref.amplitude_id is not None)
-            return _scheduled(replace(identity, jobs=_merged(known, jobs)), entry, None)
+            return _scheduled(replace(identity, jobs=_merged(_attributed(identity.jobs, jobs), jobs)), entry, None)
         case NotFound() if identity.marker_seen:
             return _scheduled(identity, entry, Reason.BATCH_EVIDENCE)
         case NotFound():
@@ -133,7 +139,7 @@ def rejected(entry: RequestEntry, batch: BatchId) -> RequestEntry:
 
 def cancel(entry: RequestEntry, command: CommandId) -> RequestEntry:
     """A cancel command, at intake. What was never sent is cancelled; what is frozen is too late."""
-    asked = replace(entry, cancel_command=command, commands=(*entry.commands, command))
+    asked = entry._replace(cancel_command=command, commands=(*entry.commands, command))
 
     def after(identity: IdentityState) -> IdentityState:
         if identity.never_sent:
@@ -150,12 +156,25 @@ def cancel(entry: RequestEntry, command: CommandId) -> RequestEntry:
 def forget(entry: RequestEntry, now: Millis) -> RequestEntry:
     """An ended request without anything that could tell who it was."""
     bare = _each(entry, lambda i: replace(i, value=None, jobs=tuple(replace(j, amplitude_id=None) for j in i.jobs)))
-    return replace(bare, closed=now, batches=(), body_digest=entry.body_digest[:FORGOTTEN_DIGEST_BYTES])
+    return bare._replace(closed=now, batches=(), body_digest=entry.body_digest[:FORGOTTEN_DIGEST_BYTES])
 
 
 def _settle(identity: IdentityState, entry: RequestEntry) -> IdentityState:
     """An identity out of a batch again: if its request is being cancelled and nothing was sent, it is cancelled."""
     return identity.moved(Stage.CANCELLED) if entry.cancel_command and identity.never_sent else identity
+
+
+def _attributed(known: tuple[JobRef, ...], seen: tuple[JobRef, ...]) -> tuple[JobRef, ...]:
+    """What was known, now that an answer tells which Amplitude IDs the identity has.
+
+    A lost call's batch stands in a job that need not be the one its repetition was put into: the identity stands in
+    both, and by the same ids. Where the answer names the very job, the answer is what is known of it.
+    """
+    ids = sorted({ref.amplitude_id for ref in seen if ref.amplitude_id is not None})
+    days = {ref.day for ref in seen}
+    by_marker = [ref for ref in known if ref.amplitude_id is None and ref.day not in days]
+    named = [replace(ref, amplitude_id=each, batch=None) for ref in by_marker for each in ids]
+    return (*(ref for ref in known if ref.amplitude_id is not None), *(named if ids else by_marker))
 
 
 def _merged(known: tuple[JobRef, ...], seen: tuple[JobRef, ...]) -> tuple[JobRef, ...]:
@@ -165,4 +184,4 @@ def _merged(known: tuple[JobRef, ...], seen: tuple[JobRef, ...]) -> tuple[JobRef
 
 
 def _each(entry: RequestEntry, change: Callable[[IdentityState], IdentityState]) -> RequestEntry:
-    return replace(entry, identities=tuple(change(identity) for identity in entry.identities))
+    return entry._replace(identities=tuple(change(identity) for identity in entry.identities))

@@ -75,6 +75,7 @@ class Reason(StrEnum):
     INVALID_SETTINGS = "invalid_settings"
     LEASE_LOST = "lease_lost"
     RETENTION_TOO_SHORT = "retention_too_short"
+    DEDUPE_TOO_SHORT = "dedupe_too_short"
 
 
 class DsrError(Exception):

@@ -5,30 +5,21 @@ It assumes that nothing else is open, that all commands arrive at once, and that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from consumer.domain.command import Command, CommandKind, ProjectRule, RequestType, judge, parse
+from consumer.domain.backlog import Backlog
+from consumer.domain.command import Command, CommandKind, ProjectRule, RequestType, Rules, concerned, judge, parse
 from consumer.domain.deadline import AT_RISK_BELOW_MS, FIRST_ESTIMATE_MS
-from consumer.domain.entry import IdentityState, LedgerKey, RequestEntry, ledger_key
+from consumer.domain.entry import LedgerKey, RequestEntry, ledger_key
 from consumer.domain.erasure import accept
 from consumer.domain.errors import Reason, Refused
 from consumer.domain.pace import INTERVAL_S
-from consumer.domain.plan import MOST_IDS, Batch, ask_for, plan
+from consumer.domain.plan import MOST_IDS, Batch, ask_for
 from consumer.domain.project import ProjectState
 from consumer.domain.reply import Ask
 from consumer.domain.subject import Millis, ProjectId
-
-Rules = Mapping[ProjectId, ProjectRule]
-
-
-def concerned(fields: Mapping[str, Any], rules: Rules) -> list[ProjectRule]:
-    """The projects that a decoded command is about, as intake finds them."""
-    if fields["scope"] == "org":
-        return [rule for rule in rules.values() if rule.org == fields["org"]]
-    rule = rules.get(fields["project"])
-    return [rule] if rule else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +104,8 @@ class Rehearsal:
     def _accept(self, line: int, command: Command, rule: ProjectRule) -> None:
         identities = judge(command.identities, rule)
         state = self._states.get(rule.project, ProjectState(rule.project))
-        entry = accept(command, identities, rule, self._now, state.over_cap(rule.daily_cap, self._now))
+        over_cap = state.over_cap(rule.daily_cap, self._now)
+        entry = accept(command, identities, rule, self._now, over_cap=over_cap)
         self._states[rule.project] = state.accepted(self._now)
         self._entries[entry.key] = line, entry
         self.objections += [Objection(line, i.refused, rule.project, i.position) for i in identities if i.refused]
@@ -141,28 +133,19 @@ class Rehearsal:
         ours = [entry for _, entry in self._entries.values() if entry.project == forecast.project]
         asked: set[Ask] = set()
         free = [entry for entry in ours if entry.held is None]
-        held = [replace(entry, held=None) for entry in ours if entry.held is not None]
+        held = [entry._replace(held=None) for entry in ours if entry.held is not None]
         forecast.posts = [len(batch) for batch in self._batches(free, asked)]
         forecast.posts_of_held = [len(batch) for batch in self._batches(held, asked)]
         sent = forecast.ids + sum(forecast.posts_of_held)
         forecast.repeated = sum(len(entry.ready(self._now)) for entry in (*free, *held)) - sent
 
     def _batches(self, entries: list[RequestEntry], asked: set[Ask]) -> Iterator[Batch]:
-        """The planner's batches. It is given as many ids at a time as fit into one: all of a large list would be
-        sorted again for every batch."""
-        waiting: list[RequestEntry] = []
-        for entry, identity in self._singly(entries):
-            if ask_for(identity) in asked:
-                continue
-            asked.add(ask_for(identity))
-            waiting.append(replace(entry, identities=(identity,)))
-            if len(waiting) == MOST_IDS:
-                yield plan(waiting, self._now)
-                waiting = []
-        if waiting:
-            yield plan(waiting, self._now)
-
-    def _singly(self, entries: Iterable[RequestEntry]) -> Iterator[tuple[RequestEntry, IdentityState]]:
-        for entry in sorted(entries, key=lambda e: (e.deadline, e.accepted, e.key)):
-            for identity in entry.ready(self._now):
-                yield entry, identity
+        """The lanes' own backlog, emptied batch by batch; without the ids that were in an earlier one."""
+        backlog = Backlog()
+        for entry in entries:
+            wanted = tuple(identity for identity in entry.identities if ask_for(identity) not in asked)
+            if wanted:
+                backlog.put(entry._replace(identities=wanted))
+        while batch := backlog.take(self._now):
+            asked.update(batch.asks)
+            yield batch

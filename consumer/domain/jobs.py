@@ -44,7 +44,7 @@ class ScheduleCall:
     """The ids of one POST: together at most 100, each once. `requester` carries the batch marker."""
 
     user_ids: tuple[Subject, ...]
-    amplitude_ids: tuple[AmplitudeId, ...]
+    amplitude_ids: tuple[AmplitudeId, ...] = field(repr=False)
     requester: str
 
     def __len__(self) -> int:

@@ -31,6 +31,9 @@ class Stage(StrEnum):
     DELIVERED = "delivered"
     EXPIRED = "expired"
 
+    __hash__ = str.__hash__
+    """Stages are looked up a dozen times for every command, and Enum's own hash is a call into Python."""
+
 
 _S = Stage
 

@@ -68,9 +68,9 @@ class Revoked(StrEnum):
 def observe(entry: RequestEntry, window: Window, now: Millis) -> RequestEntry:
     """The entry after one job list: statuses, late-applied batches, and what has been absent twice."""
     seen = tuple(_observed(identity, entry, window) for identity in entry.identities)
-    after = replace(entry, identities=seen)
+    after = entry._replace(identities=seen)
     reached = after.reached in {Stage.ERASED, Stage.DONE}
-    return replace(after, erased=now) if reached and entry.erased is None else after
+    return after._replace(erased=now) if reached and entry.erased is None else after
 
 
 def _observed(identity: IdentityState, entry: RequestEntry, window: Window) -> IdentityState:
@@ -128,9 +128,9 @@ def _stage(refs: tuple[JobRef, ...]) -> Stage:
 
 def revoked(entry: RequestEntry, results: Mapping[tuple[AmplitudeId, Day], Revoked]) -> RequestEntry:
     """The entry after the DELETEs of a cancel, one result for each (Amplitude ID, day) that was tried."""
-    after = replace(entry, identities=tuple(_revoked(identity, results) for identity in entry.identities))
+    after = entry._replace(identities=tuple(_revoked(identity, results) for identity in entry.identities))
     frozen = [r.day for i in after.identities if i.stage is Stage.TOO_LATE for r in i.jobs if not r.revoked]
-    return replace(after, frozen_since=plus_days(min(frozen), -FREEZE_DAYS)) if frozen else after
+    return after._replace(frozen_since=plus_days(min(frozen), -FREEZE_DAYS)) if frozen else after
 
 
 def _revoked(identity: IdentityState, results: Mapping[tuple[AmplitudeId, Day], Revoked]) -> IdentityState:

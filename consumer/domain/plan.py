@@ -1,30 +1,41 @@
-"""Which identities go into the next POST: the most urgent first, each id once, at most 100.
+"""The ids of one POST, and for which positions of which requests each is asked.
 
 Facts: up to 100 ids in one request (Amplitude, "User Privacy API"; taken as the total of user ids and Amplitude IDs).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from consumer.domain.command import IdentityKind
-from consumer.domain.entry import IdentityState, LedgerKey, RequestEntry
+from consumer.domain.entry import IdentityState, LedgerKey
 from consumer.domain.jobs import ScheduleCall
 from consumer.domain.reply import Ask, Verdict
-from consumer.domain.subject import AmplitudeId, Millis, Subject
+from consumer.domain.subject import AmplitudeId, Subject
 
 MOST_IDS = 100
+MOST_PLACES = 1_000
+"""Identities that one batch answers at most: an id that many requests want must not make a transaction without end."""
+
+Place = tuple[LedgerKey, int]
+"""One identity of one request, by its position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The ids of one POST, and for which positions of which requests each is asked."""
+    """`alone`: its only id must be asked for without company, so that the reply can be about nobody else."""
 
-    asks: dict[Ask, tuple[tuple[LedgerKey, int], ...]] = field(repr=False)
+    asks: dict[Ask, tuple[Place, ...]] = field(repr=False)
+    alone: bool = False
 
     def __len__(self) -> int:
         return len(self.asks)
+
+    @property
+    def full(self) -> bool:
+        """No company could join it."""
+        return self.alone or len(self.asks) >= MOST_IDS
 
     @property
     def places(self) -> dict[LedgerKey, frozenset[int]]:
@@ -35,10 +46,10 @@ class Batch:
                 found.setdefault(key, set()).add(position)
         return {key: frozenset(positions) for key, positions in found.items()}
 
-    def without(self, kept: Collection[tuple[LedgerKey, int]]) -> Batch:
+    def without(self, kept: Collection[Place]) -> Batch:
         """Only what is in `kept`: the rest was cancelled since the batch was planned."""
         asks = {ask: tuple(place for place in wanted if place in kept) for ask, wanted in self.asks.items()}
-        return Batch({ask: wanted for ask, wanted in asks.items() if wanted})
+        return Batch({ask: wanted for ask, wanted in asks.items() if wanted}, self.alone)
 
     def halves(self) -> tuple[Batch, Batch]:
         """Two batches of half the size: a rejected batch is split until the odd id is alone."""
@@ -63,21 +74,3 @@ class Batch:
 def ask_for(identity: IdentityState) -> Ask:
     """What Amplitude is asked for an identity that is not forgotten."""
     return identity.kind, identity.value or Subject("")
-
-
-def plan(entries: Iterable[RequestEntry], now: Millis, released: Millis | None = None) -> Batch:
-    """The next batch: by deadline, one id in it at most once, full or as full as there are ids.
-
-    An identity that must be asked for alone gets a batch of its own when its turn has come.
-    """
-    asks: dict[Ask, list[tuple[LedgerKey, int]]] = {}
-    for entry in sorted(entries, key=lambda e: (e.deadline, e.accepted, e.key)):
-        for identity in entry.ready(now, released):
-            ask = ask_for(identity)
-            if identity.alone:
-                if not asks:
-                    return Batch({ask: ((entry.key, identity.position),)})
-                continue
-            if ask in asks or len(asks) < MOST_IDS:
-                asks.setdefault(ask, []).append((entry.key, identity.position))
-    return Batch({ask: tuple(places) for ask, places in asks.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from consumer.domain.deadline import day_of, estimate_ms
 from consumer.domain.errors import Reason
@@ -12,8 +12,7 @@ REMEMBERED_COMMANDS = 32
 OBSERVATIONS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectState:
+class ProjectState(NamedTuple):
     """`approved`: what was accepted until then is held no more. `parked`: why the lane waits, if it does."""
 
     project: ProjectId
@@ -37,16 +36,16 @@ class ProjectState:
     def accepted(self, now: Millis) -> ProjectState:
         """One more request."""
         today = day_of(now)
-        return replace(self, counted_day=today, counted=self.counted + 1 if self.counted_day == today else 1)
+        return self._replace(counted_day=today, counted=self.counted + 1 if self.counted_day == today else 1)
 
     def approve(self, now: Millis) -> ProjectState:
         """Everything held so far may go, and the day's count starts again: the next burst needs its own approval."""
-        return replace(self, approved=now, counted=0)
+        return self._replace(approved=now, counted=0)
 
     def observed(self, took_ms: int) -> ProjectState:
         """One more request whose data became unreachable."""
-        return replace(self, observed_ms=(*self.observed_ms, took_ms)[-OBSERVATIONS:])
+        return self._replace(observed_ms=(*self.observed_ms, took_ms)[-OBSERVATIONS:])
 
     def carried_out(self, command: CommandId) -> ProjectState:
         """Remember the command, so that it is not carried out again."""
-        return replace(self, commands=(*self.commands, command)[-REMEMBERED_COMMANDS:])
+        return self._replace(commands=(*self.commands, command)[-REMEMBERED_COMMANDS:])

@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from uuid import UUID, uuid5
+from hashlib import sha1
+from typing import NamedTuple
+from uuid import UUID
 
 from consumer.domain.command import Asked
 from consumer.domain.deadline import AT_RISK_BELOW_MS, scrub_expected
 from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Reason
 from consumer.domain.lifecycle import OPENDSR_STATUS, Stage
-from consumer.domain.subject import CommandId, Millis, ProjectId
+from consumer.domain.subject import CommandId, Millis, ProjectId, RequestId
 
 NAMESPACE = UUID("6f0c6a52-5d0e-5c1c-9a0b-3b6f2f0a7d11")
 
@@ -36,11 +37,10 @@ class Notice(StrEnum):
     RESURFACED = "resurfaced"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One statement. `entry` is the request as it then is (None for a reply about no known request)."""
 
-    outcome_id: UUID
+    outcome_id: str
     kind: Kind
     stage: Stage
     sequence: int
@@ -53,6 +53,17 @@ class Outcome:
     notice: Notice | None = None
     duplicate_of: CommandId | None = None
     expected: Millis | None = None
+
+    @property
+    def request_id(self) -> RequestId | None:
+        """The request it is about, if it is about one."""
+        about = self.entry or self.asked
+        return about.request_id if about else None
+
+    @property
+    def traceparent(self) -> str | None:
+        """The trace context to send on: of the command that is answered, else of the one that began the run."""
+        return (self.asked and self.asked.traceparent) or (self.entry and self.entry.traceparent) or None
 
     @property
     def status(self) -> str:
@@ -86,7 +97,7 @@ def speak(
     if before is not None and before.run == after.run and before.stage == stage:
         return after, None
     reason = _shared_reason(after, stage)
-    said = replace(after, stage=stage, reason=reason, stage_sequence=after.stage_sequence + 1)
+    said = after._replace(stage=stage, reason=reason, stage_sequence=after.stage_sequence + 1)
     return said, Outcome(
         outcome_id=_id(said, Kind.STAGE, stage, said.stage_sequence),
         kind=Kind.STAGE,
@@ -108,10 +119,10 @@ def notices(entry: RequestEntry, now: Millis, estimate_ms: int) -> tuple[Request
     said: list[Outcome] = []
     expected = expected_erasure(entry, now, estimate_ms)
     if not entry.at_risk_said and entry.deadline - expected < AT_RISK_BELOW_MS:
-        entry, outcome = notice(replace(entry, at_risk_said=True), Notice.AT_RISK, None, now, expected)
+        entry, outcome = notice(entry._replace(at_risk_said=True), Notice.AT_RISK, None, now, expected)
         said.append(outcome)
     if not entry.breached_said and now > entry.deadline:
-        entry, outcome = notice(replace(entry, breached_said=True), Notice.BREACHED, None, now, expected)
+        entry, outcome = notice(entry._replace(breached_said=True), Notice.BREACHED, None, now, expected)
         said.append(outcome)
     return entry, said
 
@@ -131,7 +142,7 @@ def notice(
     entry: RequestEntry, what: Notice, reason: Reason | None, now: Millis, expected: Millis
 ) -> tuple[RequestEntry, Outcome]:
     """One notice about a request, and the entry that said it."""
-    said = replace(entry, notice_sequence=entry.notice_sequence + 1)
+    said = entry._replace(notice_sequence=entry.notice_sequence + 1)
     return said, Outcome(
         outcome_id=_id(said, Kind.NOTICE, what, said.notice_sequence),
         kind=Kind.NOTICE,
@@ -159,7 +170,7 @@ def reply(
     """The answer to a command that moves nothing: a duplicate, a refusal, a pause. `entry` as it stands, if any."""
     name = f"{to.command_id}/{to.request_id}/{to.project}/{Kind.REPLY}/{stage}/{reason}/{duplicate_of}"
     return Outcome(
-        outcome_id=uuid5(NAMESPACE, name),
+        outcome_id=_uuid5(name),
         kind=Kind.REPLY,
         stage=stage,
         sequence=0,
@@ -175,11 +186,20 @@ def reply(
 
 def refusal(to: Asked, reason: Reason, now: Millis) -> Outcome:
     """The end of a request that never began: the command was understood and will not be done."""
-    return replace(reply(to, Stage.REFUSED, now, reason=reason), kind=Kind.STAGE, sequence=1)
+    return reply(to, Stage.REFUSED, now, reason=reason)._replace(kind=Kind.STAGE, sequence=1)
 
 
-def _id(entry: RequestEntry, kind: Kind, what: str, sequence: int) -> UUID:
-    return uuid5(NAMESPACE, f"{entry.key}/{entry.run}/{kind}/{what}/{sequence}")
+def _id(entry: RequestEntry, kind: Kind, what: str, sequence: int) -> str:
+    return _uuid5(f"{entry.key}/{entry.run}/{kind}/{what}/{sequence}")
+
+
+def _uuid5(name: str) -> str:
+    """`str(uuid.uuid5(NAMESPACE, name))`, without an object for each half."""
+    digest = bytearray(sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _shared_reason(entry: RequestEntry, stage: Stage) -> Reason | None:

@@ -40,4 +40,4 @@ def identity(value: str, kind: str = "controller_customer_id", form: str = "raw"
 def accepted(*user_ids: str, rule: ProjectRule = RULE, over_cap: bool = False, **changed: Any):
     """The ledger entry of such a command, just accepted."""
     command = parse(fields(*user_ids, **changed), NOW)
-    return accept(command, judge(command.identities, rule), rule, NOW, over_cap)
+    return accept(command, judge(command.identities, rule), rule, NOW, over_cap=over_cap)

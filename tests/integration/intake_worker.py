@@ -11,7 +11,8 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
 from consumer.adapters.kafka.stream import Stream
 from consumer.adapters.kafka.transaction import Encoders, Topics, Transactor
-from consumer.adapters.wire import entry_in, entry_out, outcome_out, project_in, project_out
+from consumer.adapters.ledger_codec import ledger_codec
+from consumer.adapters.wire import halt_out, outcome_out, project_out
 from consumer.desk import RequestDesk
 from consumer.domain.command import ProjectRule
 from consumer.ledger import Shard
@@ -19,6 +20,7 @@ from consumer.requests import Intake
 
 RULES = {f"p{n}": ProjectRule(f"p{n}", f"org-{n}") for n in range(20)}
 codec = Codec(DirectorySource())
+ledger = ledger_codec(codec)
 
 
 class RealClock:
@@ -40,6 +42,12 @@ class Nobody:
     def project_changed(self, partition, states):
         pass
 
+    def settling(self, partition):
+        pass
+
+    def busy(self, partition):
+        return False
+
     def closed(self, partition):
         pass
 
@@ -47,29 +55,21 @@ class Nobody:
         pass
 
 
-def shard_of(latest):
-    shard = Shard(
-        lambda e: codec.encode(schemas.LEDGER, entry_out(e)),
-        lambda v: entry_in(codec.decode(schemas.LEDGER, v)),
-        60 * 86_400_000,
-    )
-    for value in latest.values():
-        record = codec.decode(schemas.LEDGER, value)
-        if (entry := entry_in(record)) is not None:
-            shard.put(entry)
-        elif (state := project_in(record)) is not None:
-            shard.put_project(state)
-    return shard
+def shard_of():
+    return Shard(ledger, 60 * 86_400_000)
 
 
 def topics(prefix):
     return Topics(f"{prefix}.commands", f"{prefix}.outcomes", f"{prefix}.dlq", f"{prefix}.ledger")
 
 
-def stream(bootstrap, name, prefix, partitions, transactor=Transactor):
+def stream(
+    bootstrap, name, prefix, partitions, transactor=Transactor, decode=codec.decode_command, followers=None, **more
+):
     encoders = Encoders(
-        entry=lambda e: codec.encode(schemas.LEDGER, entry_out(e)),
+        entry=ledger.encode,
         project=lambda s: codec.encode(schemas.LEDGER, project_out(s)),
+        halt=lambda h: codec.encode(schemas.LEDGER, halt_out(h)),
         outcome=lambda o: codec.encode(schemas.OUTCOMES, outcome_out(o)),
     )
     config = {
@@ -87,7 +87,7 @@ def stream(bootstrap, name, prefix, partitions, transactor=Transactor):
         "linger.ms": 1,
     }
     names = topics(prefix)
-    desk = RequestDesk(Intake(codec.decode_command, lambda: RULES, partitions), Nobody())
+    desk = RequestDesk(Intake(decode, lambda: RULES, partitions), followers or Nobody())
     return Stream(
         config=config,
         producer_config=producer,
@@ -96,6 +96,7 @@ def stream(bootstrap, name, prefix, partitions, transactor=Transactor):
         shard_of=shard_of,
         clock=RealClock(),
         topics=names,
+        **more,
     )
 
 

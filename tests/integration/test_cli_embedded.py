@@ -23,6 +23,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     for name in [name for name in os.environ if name.startswith("DSR_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("DSR_ADMIN__PORT", "0")
     return tmp_path
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from consumer.domain.errors import Reason
 from consumer.domain.subject import Secret
-from consumer.lane import LanePolicy
+from consumer.lanes import LanePolicy
 from consumer.sandbox.amplitude.faults import Fault, Kind
 from tests.fakes.service import FAST, QUICK, Service
 

@@ -7,9 +7,10 @@ import sys
 import time
 
 import schemas
+from consumer.domain.routing import partition_of
 from tests.fakes.commands import fields
 from tests.integration import intake_worker
-from tests.integration.test_intake_on_kafka import ROOT, Rehearsal
+from tests.integration.test_intake_on_kafka import PARTITIONS, ROOT, Rehearsal
 
 DSR = [sys.executable, "-c", "from consumer.cli import main; main()"]
 
@@ -27,6 +28,8 @@ def settings(rehearsal, tmp_path):
         outcomes = "{names.outcomes}"
         dead_letters = "{names.dead_letters}"
         ledger = "{names.ledger}"
+        [admin]
+        port = 0
         [projects.p0]
         api_key = "made-up"
         secret_key = "hunter2"
@@ -78,3 +81,36 @@ def test_wrong_settings_end_with_two_and_a_sentence(tmp_path):
     assert "projects.shop" in done.stderr
     assert "hunter2" not in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+
+
+def dsr(*arguments):
+    return subprocess.run([*DSR, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=90)
+
+
+def test_a_halt_is_shown_and_lifted_from_the_command_line_while_the_service_runs(kafka_bootstrap, tmp_path):
+    """Nothing of the partition is taken in before a person says so, and everything after."""
+    rehearsal = Rehearsal(kafka_bootstrap)
+    file = settings(rehearsal, tmp_path)
+    home = partition_of("p0", PARTITIONS)
+    record = fields("jane-roe", project="p0", submitted_time=int(time.time() * 1000))
+    rehearsal.send([b"\0poison"] * 150, partition=home)
+    rehearsal.send([intake_worker.codec.encode(schemas.COMMANDS, record)], partition=home)
+    member = subprocess.Popen(
+        [*DSR, "run", "-s", str(file)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        until = time.monotonic() + 60
+        while "too_many_dead_letters" not in (said := dsr("status", "-s", file).stdout) and time.monotonic() < until:
+            time.sleep(0.5)
+        assert "too_many_dead_letters" in said
+        assert rehearsal.outcomes() == []
+        lifted = dsr("resume", "--halted", "-s", file)
+        assert lifted.returncode == 0, lifted.stderr
+        assert "too_many_dead_letters" in lifted.stdout + lifted.stderr
+        (outcome,) = rehearsal.wait_for(1, 60)
+        assert outcome["stage"] == "accepted"
+        assert len(rehearsal.read(rehearsal.topics.dead_letters)) == 150
+    finally:
+        member.send_signal(signal.SIGTERM)
+        member.communicate(timeout=60)
+    assert member.returncode == 0

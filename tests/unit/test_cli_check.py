@@ -5,7 +5,6 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
-from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +18,7 @@ from consumer.sandbox.amplitude import faults
 from consumer.sandbox.amplitude.server import PocketAmplitude
 from consumer.sandbox.amplitude.thread import PocketThread
 from consumer.sandbox.clock import ManualClock
-from consumer.settings import KafkaSettings
+from consumer.settings import KafkaSettings, RegistrySettings, Settings
 from tests.fakes.commands import NOW, fields
 from tests.kafka.registry import Registry, serving
 
@@ -176,8 +175,8 @@ def test_with_a_registry_in_the_settings_records_travel_under_its_ids(tmp_path):
     registry = Registry()
     number = registry.add("my.commands-value", json.dumps(schemas.load(schemas.COMMANDS)))
     with registry_in_a_thread(registry) as url:
-        told = SimpleNamespace(url=url, user="desk", password_file=tmp_path / "password")
-        settings = SimpleNamespace(kafka=KafkaSettings(commands="my.commands"), schema_registry=told)
+        told = RegistrySettings(url=url, user="desk", password_file=tmp_path / "password")
+        settings = Settings(kafka=KafkaSettings(commands="my.commands"), schema_registry=told)
         with Connection(settings).codec() as codec:
             value = codec.encode(schemas.COMMANDS, fields("u-1"))
             assert b"\0" + number.to_bytes(4, "big") == value[:5]
@@ -185,12 +184,11 @@ def test_with_a_registry_in_the_settings_records_travel_under_its_ids(tmp_path):
 
 
 def test_the_registry_of_the_settings_is_optional_and_its_password_prints_as_stars(tmp_path):
-    """Without a URL there is none; a password file that is not there is said to be."""
-    assert registry_of(SimpleNamespace()) is None
-    assert registry_of(SimpleNamespace(schema_registry=SimpleNamespace(url=None))) is None
+    """A password file that is not there is said to be."""
+    assert registry_of(Settings()) is None
     (tmp_path / "password").write_text("hunter2", "utf-8")
-    told = SimpleNamespace(url="http://r", user="desk", password_file=tmp_path / "password")
-    assert "hunter2" not in repr(registry_of(SimpleNamespace(schema_registry=told)))
-    told.password_file = tmp_path / "nowhere"
+    told = RegistrySettings(url="http://r", user="desk", password_file=tmp_path / "password")
+    assert "hunter2" not in repr(registry_of(Settings(schema_registry=told)))
+    gone = told.model_copy(update={"password_file": tmp_path / "nowhere"})
     with pytest.raises(Fatal, match="password file"):
-        registry_of(SimpleNamespace(schema_registry=told))
+        registry_of(Settings(schema_registry=gone))

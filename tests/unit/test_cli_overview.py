@@ -14,14 +14,14 @@ from tests.fakes.commands import NOW, accepted
 def scheduled(entry, day):
     jobs = (JobRef(day, 1),)
     identities = tuple(IdentityState(i.position, i.kind, i.value, "scheduled", jobs=jobs) for i in entry.identities)
-    return replace(entry, identities=identities)
+    return entry._replace(identities=identities)
 
 
 def test_requests_are_counted_by_project_and_stage():
     """The oldest open one, and how the project itself stands."""
     done = forget(accepted("u-1"), NOW)
-    done = replace(done, identities=tuple(replace(i, stage="done") for i in done.identities))
-    entries = [done, accepted("u-2"), replace(accepted("u-3"), accepted=NOW - 5), accepted("u-4", over_cap=True)]
+    done = done._replace(identities=tuple(replace(i, stage="done") for i in done.identities))
+    entries = [done, accepted("u-2"), accepted("u-3")._replace(accepted=NOW - 5), accepted("u-4", over_cap=True)]
     states = {
         "shop": ProjectState("shop", parked=Reason.CREDENTIALS_REFUSED),
         "game": ProjectState("game", paused=True),
@@ -36,7 +36,7 @@ def test_a_deadline_is_at_risk_by_what_is_expected_and_breached_when_it_is_over(
     near = accepted("u-1", deadline=NOW + 10 * DAY_MS, submitted_time=NOW - DAY_MS)
     late = accepted("u-2", deadline=NOW - 1, submitted_time=NOW - 40 * DAY_MS)
     job = scheduled(near, "2026-06-17")
-    glimpses = [Glimpse.of(entry) for entry in (near, late, job, replace(late, erased=NOW))]
+    glimpses = [Glimpse.of(entry) for entry in (near, late, job, late._replace(erased=NOW))]
     (slow,) = overview(glimpses, {}, NOW)
     assert (1, 1) == (slow.at_risk, slow.breached)
     quick = ProjectState("shop", observed_ms=(2 * DAY_MS,))

@@ -1,7 +1,5 @@
 """How one request moves."""
 
-from dataclasses import replace
-
 import pytest
 
 from consumer.domain.command import ProjectRule
@@ -162,7 +160,7 @@ def test_a_learned_amplitude_id_replaces_the_batch_evidence():
 
 def test_a_call_that_was_applied_late_is_tracked_as_a_second_job():
     """Both must be done before the request is."""
-    entry = replace(scheduled(), batches=(B1, B2))
+    entry = scheduled()._replace(batches=(B1, B2))
     late = job(ids=((1, f"dsr/{B2}"),), day="2026-07-10")
     entry = observe(entry, window(job(JobStatus.DONE), late), NOW)
     assert {(DAY, 1), ("2026-07-10", 1)} == {(r.day, r.amplitude_id) for r in entry.identities[0].jobs}
@@ -210,3 +208,24 @@ def test_a_resubmit_is_a_new_run_under_the_old_request():
     assert again.run == 2
     assert again.reached is Stage.ACCEPTED
     assert len(again.commands) == 2
+
+
+def test_a_repetition_in_another_job_leaves_the_first_one_on_record():
+    """The lost call stands in its own job, by the ids that the answer to the repetition tells; both are followed."""
+    lost = sighted(dispatch(accepted("u-1"), [0], B1, NOW), B1, "2026-06-20")
+    again = answered(dispatch(lost, [0], B2, NOW), B2, {0: IN_JOB})
+    assert again.identities[0].jobs == (JobRef("2026-06-20", 1), JobRef(DAY, 1))
+
+
+def test_an_answer_that_names_the_marked_job_replaces_the_evidence():
+    """Amplitude gave the place of the first call: there is only one."""
+    lost = sighted(dispatch(accepted("u-1"), [0], B1, NOW), B1, DAY)
+    again = answered(dispatch(lost, [0], B2, NOW), B2, {0: IN_JOB})
+    assert again.identities[0].jobs == (JobRef(DAY, 1),)
+
+
+def test_an_answer_without_ids_keeps_the_evidence():
+    """Nothing better is known of the first job than that the batch's marker stands in it."""
+    lost = sighted(dispatch(accepted("u-1"), [0], B1, NOW), B1, "2026-06-20")
+    again = answered(dispatch(lost, [0], B2, NOW), B2, {0: Scheduled((JobRef(DAY, None, B2),))})
+    assert again.identities[0].jobs == (JobRef("2026-06-20", None, B1), JobRef(DAY, None, B2))

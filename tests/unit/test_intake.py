@@ -28,12 +28,12 @@ class DictMemory:
     """A partition's ledger as two dictionaries."""
 
     def __init__(self):
-        self.entries, self.projects = {}, {}
+        self.entries, self.projects, self.halt = {}, {}, None
 
     def get(self, key):
         return self.entries.get(key)
 
-    def put(self, entry):
+    def put(self, entry, value=None):
         self.entries[entry.key] = entry
 
     def remove(self, key):
@@ -44,6 +44,9 @@ class DictMemory:
 
     def put_project(self, state):
         self.projects[state.project] = state
+
+    def put_halt(self, halt):
+        self.halt = halt
 
 
 def decode(value):

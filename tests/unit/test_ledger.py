@@ -1,7 +1,5 @@
 """The ledger of one partition, in memory, and its wire form."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,22 +7,23 @@ from hypothesis import strategies as st
 import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
+from consumer.adapters.ledger_codec import ledger_codec
 from consumer.adapters.wire import entry_in, entry_out, outcome_out, project_in, project_out
 from consumer.domain.deadline import FIRST_ESTIMATE_MS
-from consumer.domain.entry import JobRef
-from consumer.domain.erasure import answered, cancel, dispatch, forget
+from consumer.domain.erasure import cancel, dispatch, forget
 from consumer.domain.errors import Reason
 from consumer.domain.lifecycle import Stage
 from consumer.domain.project import ProjectState
-from consumer.domain.reply import Scheduled
 from consumer.domain.statement import next_notice, speak
 from consumer.ledger import Shard
+from consumer.ledger.shard import RECENT
 from tests.fakes.commands import NOW, accepted
+from tests.fakes.entries import BATCH, DAY, said, scheduled
 
-BATCH, DAY = "a" * 16, "2026-06-28"
 KEEP_MS = 1_000_000
 
 codec = Codec(DirectorySource())
+ledger = ledger_codec(codec)
 
 
 def encode(entry):
@@ -35,18 +34,9 @@ def decode(value):
     return entry_in(codec.decode(schemas.LEDGER, value))
 
 
-def said(entry):
-    return speak(None, entry, None, NOW, FIRST_ESTIMATE_MS)[0]
-
-
-def scheduled(name="u-1", amplitude_id=1, day=DAY):
-    entry = dispatch(accepted(name), [0], BATCH, NOW)
-    return said(answered(entry, BATCH, {0: Scheduled((JobRef(day, amplitude_id),))}))
-
-
 @pytest.fixture
 def shard():
-    shard = Shard(encode, decode, KEEP_MS)
+    shard = Shard(ledger, KEEP_MS)
     yield shard
     shard.close()
 
@@ -66,7 +56,7 @@ def test_an_entry_survives_the_wire_whatever_the_user_ids_are(names):
         scheduled(),
         said(cancel(scheduled(), "c-2")),
         said(forget(cancel(accepted("u-1"), "c-2"), NOW)),
-        replace(scheduled(), erased=NOW, frozen_since=DAY, regulation=None, requested_by=None, at_risk_said=True),
+        scheduled()._replace(erased=NOW, frozen_since=DAY, regulation=None, requested_by=None, at_risk_said=True),
     ],
     ids=["held", "dispatching", "scheduled", "cancelling", "forgotten", "rare fields"],
 )
@@ -98,8 +88,8 @@ def test_what_was_put_last_is_what_is_found(shard):
     """By key; an unknown key is None."""
     entry = said(accepted("u-1"))
     shard.put(entry)
-    shard.put(replace(entry, approved=True))
-    assert shard.get(entry.key) == replace(entry, approved=True)
+    shard.put(entry._replace(approved=True))
+    assert shard.get(entry.key) == entry._replace(approved=True)
     assert shard.get("nobody/shop") is None
     shard.remove(entry.key)
     assert shard.get(entry.key) is None
@@ -134,7 +124,7 @@ def test_the_tracker_learns_which_days_to_ask_for(shard):
     for entry in (scheduled("u-1", 1), scheduled("u-2", 2, "2026-07-02"), scheduled("u-3", 3, "2026-08-30")):
         shard.put(entry)
     assert shard.watched() == [("shop", DAY, "2026-08-30")]
-    ended = replace(entry, identities=tuple(i.moved(Stage.FAILED) for i in entry.identities))
+    ended = entry._replace(identities=tuple(i.moved(Stage.FAILED) for i in entry.identities))
     shard.put(ended)
     assert shard.watched() == [("shop", DAY, "2026-07-02")]
 
@@ -149,7 +139,7 @@ def test_a_project_is_walked_in_slices_while_it_changes(shard):
         found, cursor = shard.scheduled("shop", cursor, 3)
         seen += [e.key for e in found]
         for entry in found:
-            shard.put(replace(entry, at_risk_said=True))
+            shard.put(entry._replace(at_risk_said=True))
         if not cursor:
             break
     assert [e.key for e in entries] == seen
@@ -166,5 +156,16 @@ def test_a_place_is_shared_only_with_another_open_request(shard):
     assert not shard.sharing("shop", 2, DAY, mine.key)
     assert not shard.sharing("shop", 1, "2026-06-29", mine.key)
     assert not shard.sharing("app", 1, DAY, mine.key)
-    shard.put(replace(theirs, identities=tuple(i.moved(Stage.FAILED) for i in theirs.identities)))
+    shard.put(theirs._replace(identities=tuple(i.moved(Stage.FAILED) for i in theirs.identities)))
     assert not shard.sharing("shop", 1, DAY, mine.key)
+
+
+def test_what_is_no_longer_recent_is_unpacked_and_the_same(shard):
+    """The last few are kept as they were put; nobody can tell which."""
+    entries = [scheduled(f"u-{n}", n) if n % 3 == 0 else said(accepted(f"u-{n}")) for n in range(1, RECENT + 300)]
+    for entry in entries:
+        shard.put(entry)
+    shard.put(entries[-1]._replace(at_risk_said=True))
+    assert [*entries[:-1], entries[-1]._replace(at_risk_said=True)] == [shard.get(entry.key) for entry in entries]
+    shard.remove(entries[-1].key)
+    assert shard.get(entries[-1].key) is None

@@ -1,18 +1,25 @@
 """Which identities go into the next POST."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumer.domain.backlog import Backlog
 from consumer.domain.command import IdentityKind
 from consumer.domain.erasure import answered, dispatch
-from consumer.domain.plan import MOST_IDS, plan
+from consumer.domain.plan import MOST_IDS, MOST_PLACES
 from consumer.domain.reply import NotFound, Unclear
 from consumer.domain.subject import Subject
 from tests.fakes.commands import NOW, accepted, identity
 
 B = "a" * 16
+
+
+def plan(entries, now):
+    """The next batch of these requests and no others."""
+    backlog = Backlog()
+    for entry in entries:
+        backlog.put(entry)
+    return backlog.take(now)
 
 
 @given(st.lists(st.integers(1, 60), max_size=8))
@@ -26,8 +33,8 @@ def test_a_batch_is_full_or_holds_everything_that_is_ready(sizes):
 
 def test_the_most_urgent_request_goes_first():
     """By deadline, not by arrival."""
-    late = replace(accepted("late"), deadline=NOW + 2)
-    soon = replace(accepted("soon"), deadline=NOW + 1)
+    late = accepted("late")._replace(deadline=NOW + 2)
+    soon = accepted("soon")._replace(deadline=NOW + 1)
     users = plan([late, soon], NOW).call("dsr/x").user_ids
     assert users == (Subject("soon"), Subject("late"))
 
@@ -44,9 +51,9 @@ def test_one_person_in_two_requests_is_asked_for_once_and_answers_both():
 def test_an_identity_that_must_be_asked_for_alone_is_alone():
     """The reply can then only be about it. Negative control: its neighbour still goes in company."""
     entry = answered(dispatch(accepted("u-1"), [0], B, NOW), B, {0: Unclear()})
-    urgent = replace(entry, deadline=0)
+    urgent = entry._replace(deadline=0)
     assert len(plan([urgent, accepted("u-2"), accepted("u-3")], NOW)) == 1
-    assert len(plan([entry, replace(accepted("u-2"), deadline=0), accepted("u-3")], NOW)) == 2
+    assert len(plan([entry, accepted("u-2")._replace(deadline=0), accepted("u-3")], NOW)) == 2
 
 
 def test_a_rejected_batch_is_split_until_the_odd_one_is_alone():
@@ -69,3 +76,21 @@ def test_amplitude_ids_travel_as_numbers():
     entry = accepted("x", subject_identities=[identity("u-1"), identity("0077", "amplitude_id")])
     call = plan([entry], NOW).call("dsr/x")
     assert (call.user_ids, call.amplitude_ids) == ((Subject("u-1"),), (77,))
+
+
+def test_an_id_that_everybody_wants_does_not_make_a_batch_without_end():
+    """One transaction writes all the requests of a batch."""
+    backlog = Backlog()
+    for _ in range(MOST_PLACES + 1):
+        backlog.put(accepted("u-1"))
+    assert [MOST_PLACES, 1, 0] == [len(backlog.take(NOW).places) for _ in range(3)]
+
+
+def test_what_is_taken_is_not_taken_again_until_it_is_given_back():
+    """The write ahead of one batch may still be under way when the next one is planned."""
+    backlog = Backlog()
+    backlog.put(accepted("u-1"))
+    batch = backlog.take(NOW)
+    assert (1, 0) == (len(batch), len(backlog.take(NOW)))
+    backlog.give_back(batch)
+    assert batch == backlog.take(NOW)

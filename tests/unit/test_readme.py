@@ -13,7 +13,7 @@ from consumer.domain.command import parse
 from consumer.domain.errors import Reason
 from consumer.domain.lifecycle import mermaid
 from consumer.sandbox.broker import EmbeddedBroker
-from consumer.settings import load
+from consumer.settings import AdminSettings, KafkaSettings, ProjectSettings, RegistrySettings, Settings, load
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,7 +30,17 @@ def test_the_picture_of_the_life_cycle_is_the_table():
 
 def test_every_reason_has_its_row_and_every_row_its_reason():
     """The catalogue is complete."""
-    assert {reason.value for reason in Reason} == set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE))
+    catalogue = README.split("| reason | what it means |")[1].split("\n\n")[0]
+    assert {reason.value for reason in Reason} == set(re.findall(r"^\| `(\w+)` \|", catalogue, re.MULTILINE))
+
+
+def test_every_setting_is_named():
+    """In the table, or in the example above it."""
+    start = README.split("## Start with your own Kafka")[1].split("## Ask, follow, mend")[0]
+    parts = [Settings, KafkaSettings, ProjectSettings, RegistrySettings, AdminSettings]
+    names = {name for part in parts for name in part.model_fields} - {"kafka", "projects", "admin", "schema_registry"}
+    said_with_its_file = {"api_key", "secret_key", "password"}
+    assert not {name for name in names - said_with_its_file if not re.search(rf"\b{name}\b", start)}
 
 
 def test_the_settings_of_the_five_minute_start_are_accepted(tmp_path):

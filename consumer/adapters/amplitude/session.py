@@ -75,5 +75,5 @@ class GatedConnector(aiohttp.TCPConnector):
 
 def open_session() -> aiohttp.ClientSession:
     """A session for any number of projects: no cookies between them, and no queue for connections, because every
-    lane has one call in flight and a wait would pass for an unreachable host. Must be called in a running loop."""
+    lane bounds its calls in flight and a wait would pass for an unreachable host. Must be called in a running loop."""
     return aiohttp.ClientSession(connector=GatedConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())

@@ -19,7 +19,29 @@ from consumer.adapters.amplitude.client import MOST_IDS, AmplitudeClient, Reques
 from consumer.adapters.amplitude.reply import Reply, Unreadable
 from consumer.domain.jobs import Job, Revocation, ScheduleCall, ScheduleReply
 from consumer.domain.subject import AmplitudeId, Day
-from consumer.ports import Access, Gate
+from consumer.ports import Access, Gate, Privacy
+
+
+class EitherVersion:
+    """Implements `Privacy` by v1, or by v2 for those projects whose settings say so."""
+
+    def __init__(self, v1: AmplitudeClient) -> None:
+        self._v1, self._v2 = v1, AmplitudeClientV2(v1)
+
+    async def schedule(self, access: Access, call: ScheduleCall, gate: Gate) -> ScheduleReply:
+        """See `Privacy`."""
+        return await self._for(access).schedule(access, call, gate)
+
+    async def jobs(self, access: Access, start: Day, end: Day, gate: Gate) -> list[Job]:
+        """See `Privacy`."""
+        return await self._for(access).jobs(access, start, end, gate)
+
+    async def revoke(self, access: Access, amplitude_id: AmplitudeId, day: Day, gate: Gate) -> Revocation:
+        """See `Privacy`."""
+        return await self._for(access).revoke(access, amplitude_id, day, gate)
+
+    def _for(self, access: Access) -> Privacy:
+        return self._v2 if access.org_wide else self._v1
 
 
 class AmplitudeClientV2:

@@ -5,9 +5,11 @@ Nothing here changes a topic that exists: partition counts are fixed for life, a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil, inf, isinf
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -28,6 +30,7 @@ DEAD_LETTER_ROOM_BYTES = 65_536
 LEDGER_BYTES = 4 * COMMAND_BYTES
 """An entry repeats the command's identities and adds each one's stage, batch and jobs."""
 TIMEOUT_S = 15.0
+APPEARS_S = 3.0
 
 
 class Role(StrEnum):
@@ -74,6 +77,12 @@ class Flaw(StrEnum):
     CLEANUP_POLICY = "cleanup_policy"
     MESSAGE_LIMIT = "message_limit"
     RETENTION_TOO_SHORT = "retention_too_short"
+    DEDUPE_TOO_SHORT = "dedupe_too_short"
+
+
+FATAL = {Flaw.MISSING: Reason.TOPIC_MISSING, Flaw.PARTITIONS_DIFFER: Reason.PARTITIONS_DIFFER}
+FATAL |= {Flaw.DEDUPE_TOO_SHORT: Reason.DEDUPE_TOO_SHORT}
+"""The flaws with which the service does not start: a command would be lost, or carried out twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +150,27 @@ def create(conf: Mapping[str, Any], specs: Iterable[TopicSpec], replication: int
     return tuple(made)
 
 
-def check(conf: Mapping[str, Any], specs: Iterable[TopicSpec]) -> tuple[Finding, ...]:
+def check(conf: Mapping[str, Any], specs: Iterable[TopicSpec], dedupe_ms: int | None = None) -> tuple[Finding, ...]:
     """What is wrong with the topics, in the order of `specs`; empty when all is well. Changes nothing.
 
-    A limit or retention larger than asked for is no flaw. Blocks up to twice `TIMEOUT_S`.
+    A limit or retention larger than asked for is no flaw. `dedupe_ms`, how long a request that has ended is
+    remembered, must outlast every copy of its command. Blocks up to twice `TIMEOUT_S`.
     `Fatal(BROKER_UNREACHABLE)` when the cluster does not answer or refuses.
     """
     specs = tuple(specs)
     found = _look(conf, [spec.name for spec in specs])
     by_role = {spec.role: found[spec.name] for spec in specs if spec.name in found}
-    return tuple(finding for spec in specs for finding in _judge(spec, found.get(spec.name), by_role))
+    findings = [finding for spec in specs for finding in _judge(spec, found.get(spec.name), by_role)]
+    if dedupe_ms is not None and (needed := _replayable_ms(by_role)) > dedupe_ms:
+        days = "for ever" if isinf(needed) else str(ceil(needed / DAY_MS))
+        findings.append(Finding("dedupe_days", Flaw.DEDUPE_TOO_SHORT, days, str(dedupe_ms // DAY_MS)))
+    return tuple(findings)
+
+
+def _replayable_ms(by_role: Mapping[Role, _Topic]) -> float:
+    """How old a command can be that is read once more: kept, dead-lettered and re-driven, and a week for people."""
+    kept = [_retention(by_role[role]) for role in (Role.COMMANDS, Role.DEAD_LETTERS) if role in by_role]
+    return sum(ms if ms >= 0 else inf for ms in kept) + 7 * DAY_MS
 
 
 def _judge(spec: TopicSpec, topic: _Topic | None, by_role: Mapping[Role, _Topic]) -> Iterable[Finding]:
@@ -158,6 +178,8 @@ def _judge(spec: TopicSpec, topic: _Topic | None, by_role: Mapping[Role, _Topic]
         yield Finding(spec.name, Flaw.MISSING)
         return
     commands = by_role.get(Role.COMMANDS)
+    if spec.role is Role.COMMANDS and topic.partitions != spec.partitions:
+        yield Finding(spec.name, Flaw.PARTITIONS_DIFFER, str(spec.partitions), str(topic.partitions))
     if spec.role is Role.LEDGER and commands is not None and topic.partitions != commands.partitions:
         yield Finding(spec.name, Flaw.PARTITIONS_DIFFER, str(commands.partitions), str(topic.partitions))
     policy = topic.config.get("cleanup.policy", "")
@@ -166,7 +188,7 @@ def _judge(spec: TopicSpec, topic: _Topic | None, by_role: Mapping[Role, _Topic]
     limit, floor = _limit(topic), _least_limit(spec, commands)
     if limit < floor:
         yield Finding(spec.name, Flaw.MESSAGE_LIMIT, str(floor), str(limit))
-    retention_ms = int(topic.config.get("retention.ms", "-1"))
+    retention_ms = _retention(topic)
     if spec.retention_ms is not None and 0 <= retention_ms < spec.retention_ms:
         yield Finding(spec.name, Flaw.RETENTION_TOO_SHORT, str(spec.retention_ms), str(retention_ms))
 
@@ -178,6 +200,10 @@ def _least_limit(spec: TopicSpec, commands: _Topic | None) -> int:
     return spec.max_message_bytes
 
 
+def _retention(topic: _Topic) -> int:
+    return int(topic.config.get("retention.ms", "-1"))
+
+
 def _limit(topic: _Topic) -> int:
     return int(topic.config.get("max.message.bytes", str(COMMAND_BYTES)))
 
@@ -185,7 +211,7 @@ def _limit(topic: _Topic) -> int:
 def _look(conf: Mapping[str, Any], names: list[str]) -> dict[str, _Topic]:
     client = AdminClient(dict(conf))
     try:
-        listed = client.list_topics(timeout=TIMEOUT_S).topics
+        listed = _listed(client, names)
         there = {name: len(listed[name].partitions) for name in names if name in listed and not listed[name].error}
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
         answers = client.describe_configs(resources, request_timeout=TIMEOUT_S) if resources else {}
@@ -198,6 +224,17 @@ def _look(conf: Mapping[str, Any], names: list[str]) -> dict[str, _Topic]:
         name: _Topic(there[name], {entry.name: entry.value for entry in config.values() if entry.value is not None})
         for name, config in configs.items()
     }
+
+
+def _listed(client: AdminClient, names: Iterable[str]) -> Mapping[str, Any]:
+    """Every topic's metadata. What is missing is looked for again for a moment: a controller says that it has made a
+    topic before every broker has heard of it."""
+    until = time.monotonic() + APPEARS_S
+    while True:
+        listed: Mapping[str, Any] = client.list_topics(timeout=TIMEOUT_S).topics
+        if set(names) <= listed.keys() or time.monotonic() > until:
+            return listed
+        time.sleep(0.1)
 
 
 def _refused(what: str, error: KafkaException) -> Fatal:

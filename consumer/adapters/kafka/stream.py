@@ -1,37 +1,39 @@
 """The Kafka thread: it alone touches the consumer, the transactional producer and the ledger in memory.
 
-A turn is: poll, restore a slice, decide, commit one transaction, and only then take it over into memory. Everybody
-else hands in proposals and is told when they are durable. Rebalances happen inside `poll`, where no transaction is
-open. It is the shape of Kafka Streams' StreamThread.
+A turn is: read, restore a slice, decide, commit one transaction, and only then take it over into memory. Everybody
+else hands in proposals and is told when they are durable. It is the shape of Kafka Streams' StreamThread.
+
+A partition that is given up is settled first, on a revocation and on a shutdown alike: nothing new is sent for it, and
+the answers to what was sent are written down while it is still ours.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, cast
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-
-from consumer.adapters.kafka.restore import Restore
+from consumer.adapters.kafka.assignment import Assignment
 from consumer.adapters.kafka.transaction import Aborted, Topics, Transactor
-from consumer.domain.errors import Fatal, Reason
+from consumer.domain.errors import Deferred
 from consumer.ledger import Shard
-from consumer.ports import Clock
+from consumer.ports import Clock, Meter, NoMeter, StreamReport
 from consumer.turn import Partition, Proposal, Record, Turn
 
-POLL_S = 0.02
-TURN_RECORDS = 1_000
 TURN_PROPOSALS = 2_000
+DEFER_S = 1.0
+SETTLE_S = 5.0
+"""How long a partition that is given up may wait for answers; less than the least session time-out."""
 
 
 class Desk(Protocol):
     """Who decides. Called in the Kafka thread; must not block."""
 
     def take(self, turn: Turn, record: Record) -> None:
-        """A record that was read."""
+        """A record that was read. `Deferred`: not now; it will be read again."""
         ...
 
     def tick(self, turn: Turn, shards: Mapping[Partition, Shard]) -> None:
@@ -42,12 +44,28 @@ class Desk(Protocol):
         """A partition is owned and restored."""
         ...
 
+    def settling(self, partition: Partition) -> None:
+        """A partition is about to be given up."""
+        ...
+
+    def busy(self, partition: Partition) -> bool:
+        """Whether somebody still waits for an answer about the partition."""
+        ...
+
     def closed(self, partition: Partition) -> None:
         """A partition is no longer ours."""
         ...
 
     def kept(self, turn: Turn) -> None:
         """A turn is committed and taken over."""
+        ...
+
+    def dropped(self) -> None:
+        """A turn was aborted; its records will be read again."""
+        ...
+
+    def resumed(self, partition: Partition) -> None:
+        """A person has lifted the partition's halt."""
         ...
 
     @property
@@ -57,7 +75,11 @@ class Desk(Protocol):
 
 
 class Stream(threading.Thread):
-    """Runs until `stop`, or until `failure` is set. `shard_of` makes a partition's memory from its ledger records."""
+    """Runs until `stop`, or until `failure` is set. `shard_of` makes a partition's memory, still empty.
+
+    `prepare` is called before the group is joined, again and again while it raises `Deferred`; `ended` is the last
+    thing that the thread does.
+    """
 
     def __init__(
         self,
@@ -66,22 +88,29 @@ class Stream(threading.Thread):
         producer_config: Mapping[str, Any],
         transactor: Callable[[Mapping[str, Any]], Transactor],
         desk: Desk,
-        shard_of: Callable[[dict[bytes, bytes]], Shard],
+        shard_of: Callable[[], Shard],
         clock: Clock,
         topics: Topics,
+        meter: Meter | None = None,
+        prepare: Callable[[], None] = lambda: None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(name="kafka", daemon=True)
         self._config, self._producer_config, self._make_transactor = config, producer_config, transactor
         self._desk, self._shard_of, self._clock, self._topics = desk, shard_of, clock, topics
+        self._meter, self._prepare, self._ended = meter or NoMeter(), prepare, ended
+        self._lease_s = int(config.get("session.timeout.ms", 45_000)) / 6000
         self._proposals: queue.SimpleQueue[Proposal] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._shards: dict[Partition, Shard] = {}
-        self._next: dict[Partition, int] = {}
-        self._epochs: Counter[Partition] = Counter()
-        self._paused = False
+        self._mine: Assignment | None = None
+        self._transactor: Transactor | None = None
+        self._stirred_at = time.monotonic()
         self.failure: BaseException | None = None
-        self.proven_at = float("-inf")
-        """When, on the pacing clock, the last transaction began that the broker accepted: the lease of HTTP calls."""
+        self.report = StreamReport(alive=True, turned_at=clock.monotonic())
+        """Made anew at the end of each turn, for whoever wants to read it, from any thread."""
+        self.turned_at = self.proven_at = float("-inf")
+        """On the pacing clock: when the last turn began, and when the last transaction began that the broker accepted,
+        which is the lease of HTTP calls."""
 
     def propose(self, proposal: Proposal) -> None:
         """Hand in a proposal. From any thread; never blocks."""
@@ -89,54 +118,63 @@ class Stream(threading.Thread):
 
     def owns(self, partition: Partition, epoch: int) -> bool:
         """Whether the assignment still stands. From any thread."""
-        return partition in self._shards and self._epochs[partition] == epoch
+        return self._mine is not None and self._mine.owns(partition, epoch)
+
+    @property
+    def stirred_at(self) -> float:
+        """When the thread last showed a sign of life, on `time.monotonic`. From any thread."""
+        return max(self._stirred_at, self._transactor.returned_at if self._transactor else 0.0)
 
     def stop(self) -> None:
-        """Ask the thread to finish its turn and leave the group. From any thread; join it afterwards."""
+        """Ask the thread to finish its turn, settle and leave the group. From any thread; join it afterwards."""
         self._stopping.set()
 
     def run(self) -> None:
         """The thread. Whatever ends it is left in `failure`."""
         try:
-            self._open()
-            while not self._stopping.is_set():
-                self._turn(self._read())
+            if self._prepared():
+                self._serve()
         except Exception as error:  # noqa: BLE001 (handed to whoever started the thread, who raises it)
             self.failure = error
         finally:
-            self._leave()
+            self.report = replace(self.report, alive=False)
+            self._ended()
 
-    def _open(self) -> None:
+    def _prepared(self) -> bool:
+        while not self._stopping.is_set():
+            self.turned_at, self._stirred_at = self._clock.monotonic(), time.monotonic()
+            try:
+                self._prepare()
+            except Deferred as deferred:
+                self.report = StreamReport(alive=True, turned_at=self.turned_at, intake=deferred.reason)
+                self._stopping.wait(deferred.retry_after_s or DEFER_S)
+            else:
+                return True
+        return False
+
+    def _serve(self) -> None:
         self._transactor = self._make_transactor(self._producer_config)
-        self._restore = Restore(self._config, self._topics.ledger, self._restored)
-        self._consumer = Consumer(
-            dict(self._config) | {"enable.auto.commit": False, "auto.offset.reset": "earliest"},
-        )
-        callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._revoked}
-        self._consumer.subscribe([self._topics.commands], **callbacks)
+        mine = self._mine = Assignment(self._config, self._topics, self._shard_of, self)
+        try:
+            while not self._stopping.is_set():
+                self._turn(mine, mine.read())
+            self.closing(list(mine.shards))
+        finally:
+            mine.close()
 
-    def _leave(self) -> None:
-        for part in ("_consumer", "_restore"):
-            if hasattr(self, part):
-                getattr(self, part).close()
-
-    def _read(self) -> list[Record]:
-        first = self._consumer.poll(POLL_S)
-        messages = [] if first is None else [first, *self._consumer.consume(TURN_RECORDS - 1, 0)]
-        self._restore.advance()
-        return [_record(m) for m in messages if _usable(m) and m.partition() in self._shards]
-
-    def _turn(self, records: list[Record]) -> None:
-        turn, proposals = Turn(self._shards, self._clock.now()), self._current()
+    def _turn(self, mine: Assignment, records: list[Record]) -> None:
+        self.turned_at, self._stirred_at = self._clock.monotonic(), time.monotonic()
+        turn, proposals = Turn(mine.shards, self._clock.now()), self._current()
         for proposal in proposals:
             proposal.decide(turn)
-        for record in records:
-            self._desk.take(turn, record)
-        self._desk.tick(turn, self._shards)
-        if not records and not proposals and turn.empty and not self._lease_is_old():
-            return
-        self._commit(turn, records, proposals)
-        self._mind_the_backlog()
+        taken = self._take(mine, turn, records)
+        self._desk.tick(turn, mine.shards)
+        if mine.shards and (taken or proposals or not turn.empty or self._lease_is_old()):
+            self._commit(mine, turn, taken, proposals)
+        for partition in mine.lifted():
+            self._desk.resumed(partition)
+        mine.direct(self._clock.monotonic(), full=self._desk.full)
+        self.report = mine.report(self.turned_at, self.proven_at, full=self._desk.full)
 
     def _current(self) -> list[Proposal]:
         current: list[Proposal] = []
@@ -148,83 +186,78 @@ class Stream(threading.Thread):
                 proposal.done(False)
         return current
 
-    def _commit(self, turn: Turn, records: list[Record], proposals: list[Proposal]) -> None:
+    def _take(self, mine: Assignment, turn: Turn, records: list[Record]) -> list[Record]:
+        """Whatever follows a record that is deferred, or that trips a halt, is left to be read again."""
+        taken: list[Record] = []
+        closed: set[Partition] = set()
+        for record in records:
+            if record.partition in closed:
+                continue
+            try:
+                self._desk.take(turn, record)
+            except Deferred as deferred:
+                mine.defer(record.partition, self._clock.monotonic() + (deferred.retry_after_s or DEFER_S))
+                closed.add(record.partition)
+                continue
+            taken.append(record)
+            if record.partition in turn.halts:
+                mine.halting(record.partition)
+                closed.add(record.partition)
+        return taken
+
+    def _commit(self, mine: Assignment, turn: Turn, records: list[Record], proposals: list[Proposal]) -> None:
+        """Every owned partition's offset goes into every transaction, moved or not: see `Transactor.commit`."""
+        assert self._transactor is not None
         began = self._clock.monotonic()
-        offsets = self._next | {r.partition: r.offset + 1 for r in records}
-        owned = {p: offset for p, offset in offsets.items() if p in self._shards}
-        if not owned:
-            return
+        offsets = mine.positions | {r.partition: r.offset + 1 for r in records}
+        owned = {p: offset for p, offset in offsets.items() if p in mine.shards}
         try:
-            self._transactor.commit(turn, owned, self._consumer.consumer_group_metadata())
+            written = self._transactor.commit(turn, owned, mine.group())
         except Aborted:
-            self._again(records, proposals)
+            self._again(mine, turn, records, proposals)
             return
-        self._next, self.proven_at = owned, began
-        turn.keep()
+        mine.positions |= owned
+        self.proven_at = began
+        turn.keep(written)
         self._desk.kept(turn)
         for proposal in proposals:
             proposal.done(True)
+        self._count(turn, records, self._clock.monotonic() - began)
 
-    def _again(self, records: list[Record], proposals: list[Proposal]) -> None:
+    def _again(self, mine: Assignment, turn: Turn, records: list[Record], proposals: list[Proposal]) -> None:
         """Nothing was written: read the records again, and decide the proposals anew."""
-        for partition in {record.partition for record in records}:
-            self._consumer.seek(TopicPartition(self._topics.commands, partition, self._next[partition]))
+        mine.stop({record.partition for record in records})
+        self._desk.dropped()
+        for partition in turn.halts:
+            mine.not_halted(partition)
         for proposal in proposals:
             self._proposals.put(proposal)
 
+    def _count(self, turn: Turn, records: list[Record], took_s: float) -> None:
+        for outcome in turn.outcomes:
+            self._meter.said(outcome)
+        for letter in turn.dead:
+            self._meter.buried(letter.reason)
+        self._meter.committed(took_s, len(records))
+
     def _lease_is_old(self) -> bool:
         """An idle member proves its membership by an empty transaction, a few times in a session timeout."""
-        session_s: float = int(self._config.get("session.timeout.ms", 45_000)) / 1000
-        return bool(self._shards) and self._clock.monotonic() - self.proven_at > session_s / 6
+        return self._clock.monotonic() - self.proven_at > self._lease_s
 
-    def _mind_the_backlog(self) -> None:
-        if self._desk.full != self._paused:
-            self._paused = self._desk.full
-            places = [TopicPartition(self._topics.commands, p) for p in self._shards]
-            (self._consumer.pause if self._paused else self._consumer.resume)(places)
+    def opened(self, partition: Partition, epoch: int, shard: Shard, took_s: float) -> None:
+        """See `Owner`."""
+        self._meter.restored(took_s)
+        self._desk.opened(partition, epoch, shard)
 
-    def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        """New partitions stay paused until their ledger is restored; what was paused before is not remembered."""
-        if not places:
-            return
-        found = consumer.committed(places, timeout=30)
-        for place in found:
-            place.offset = place.offset if place.offset >= 0 else consumer.get_watermark_offsets(place, timeout=30)[0]
-        consumer.incremental_assign(found)
-        consumer.pause(found)
-        for place in found:
-            partition = Partition(place.partition)
-            self._epochs[partition] += 1
-            self._next[partition] = place.offset
-            self._restore.begin(partition)
+    def closing(self, partitions: Collection[Partition]) -> None:
+        """Send nothing new for them, and write down what comes home of what was sent, for a few seconds at most."""
+        for partition in partitions:
+            self._desk.settling(partition)
+        until = time.monotonic() + SETTLE_S
+        while self._mine and any(self._desk.busy(p) for p in partitions) and time.monotonic() < until:
+            self._turn(self._mine, [])
+            time.sleep(0.005)
 
-    def _restored(self, partition: Partition, latest: dict[bytes, bytes]) -> None:
-        self._shards[partition] = self._shard_of(latest)
-        self._desk.opened(partition, self._epochs[partition], self._shards[partition])
-        if not self._paused:
-            self._consumer.resume([TopicPartition(self._topics.commands, partition)])
-
-    def _revoked(self, _consumer: Consumer, places: Iterable[TopicPartition]) -> None:
-        for place in places:
-            partition = Partition(place.partition)
-            self._epochs[partition] += 1
-            self._next.pop(partition, None)
-            self._restore.drop(partition)
-            if shard := self._shards.pop(partition, None):
-                self._desk.closed(partition)
-                shard.close()
-
-
-def _usable(message: Message) -> bool:
-    error = message.error()
-    if error is None:
-        return True
-    if error.fatal() or error.code() == KafkaError._MAX_POLL_EXCEEDED:  # noqa: SLF001 (a public constant)
-        raise Fatal(Reason.FENCED, error.name())
-    return False
-
-
-def _record(message: Message) -> Record:
-    headers = cast("tuple[tuple[str, bytes | None], ...]", tuple(message.headers() or ()))
-    place = Partition(cast("int", message.partition()))
-    return Record(place, cast("int", message.offset()), message.key(), message.value(), headers)
+    def closed(self, partition: Partition) -> None:
+        """See `Owner`."""
+        self._desk.closed(partition)

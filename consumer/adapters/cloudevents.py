@@ -1,0 +1,38 @@
+"""The headers of an outcome: CloudEvents 1.0 in Kafka's binary mode, and the W3C trace context it belongs to."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import quote
+
+from consumer.domain.deadline import at
+from consumer.domain.statement import Outcome
+from consumer.domain.subject import Millis, ProjectId
+
+Headers = tuple[tuple[str, bytes], ...]
+
+_ALWAYS: Headers = (("ce_specversion", b"1.0"), ("content-type", b"application/avro"))
+
+
+def headers(outcome: Outcome) -> Headers:
+    """`ce_id` is the outcome's id, `ce_subject` the request's; `traceparent` only if a command brought one."""
+    told = {
+        "ce_id": outcome.outcome_id,
+        "ce_type": f"dsr.outcome.{outcome.kind.value}",
+        "ce_source": _source(outcome.entry.project if outcome.entry else None),
+        "ce_time": _time(outcome.occurred),
+        "ce_subject": outcome.request_id,
+        "traceparent": outcome.traceparent,
+    }
+    return (*_ALWAYS, *((name, value.encode()) for name, value in told.items() if value))
+
+
+@lru_cache(maxsize=16)
+def _time(occurred: Millis) -> str:
+    """The same for all outcomes of one turn."""
+    return at(occurred).isoformat(timespec="milliseconds")
+
+
+@lru_cache(maxsize=4096)
+def _source(project: ProjectId | None) -> str:
+    return f"/amplitude-dsr/projects/{quote(project, safe='')}" if project else "/amplitude-dsr"

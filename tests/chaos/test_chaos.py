@@ -1,0 +1,15 @@
+"""A small rehearsal of `make chaos`."""
+
+import pytest
+
+from tests.chaos import run
+from tests.kafka.local_kafka import LocalKafka
+
+
+@pytest.mark.slow
+def test_the_promise_is_kept_while_members_broker_and_amplitude_fail(dedicated_kafka: LocalKafka, tmp_path):
+    """0 lost, 0 duplicated, 0 out of order, the right end for everybody; calls paced, leased and explained."""
+    given = {"commands": 500, "projects": 6, "kills": 3, "stops": 1, "broker-kills": 1, "least-hits": 1}
+    options = run.parser().parse_args([f"--{name}={value}" for name, value in given.items()])
+    rows, kept = run.rehearse(options, dedicated_kafka, tmp_path)
+    assert kept, [row for row in rows if row[2] is False]
