@@ -6,13 +6,21 @@ Every error is listed, with the name of the setting and never with its value. Se
 from __future__ import annotations
 
 import os
+import re
 import socket
 from enum import StrEnum
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from consumer.domain.command import ProjectRule
 from consumer.domain.errors import Fatal, Reason
@@ -183,14 +191,36 @@ def load(file: Path | None = None, **given: Any) -> Settings:
     named = file or (Path(os.environ[FILE_VARIABLE]) if FILE_VARIABLE in os.environ else None)
     if named is not None and not named.is_file():
         raise Fatal(Reason.INVALID_SETTINGS, "the settings file does not exist")
+    if unknown := _unknown_variables():
+        raise Fatal(Reason.INVALID_SETTINGS, "\n  ".join(["", *(f"{name}: no such setting" for name in unknown)]))
     bound = type("Settings", (Settings,), {"_file": named or Path(DEFAULT_FILE), "__doc__": Settings.__doc__})
     try:
         loaded: Settings = bound(**given)
     except ValidationError as invalid:
         raise Fatal(Reason.INVALID_SETTINGS, _listed(invalid)) from None
-    except ValueError:
-        raise Fatal(Reason.INVALID_SETTINGS, "the settings file is not valid TOML") from None
+    except TOMLDecodeError as invalid:
+        raise Fatal(Reason.INVALID_SETTINGS, f"the settings file is not valid TOML{_place_in(invalid)}") from None
+    except SettingsError as invalid:
+        raise Fatal(Reason.INVALID_SETTINGS, f"{_variable_in(invalid)} is not JSON") from None
     return loaded
+
+
+def _unknown_variables() -> list[str]:
+    """Misspelt ones: a variable that nobody reads is a setting that nobody notices to be missing."""
+    known = {f"DSR_{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE}
+    ours = [name for name in os.environ if name.upper().startswith("DSR_")]
+    return sorted(name for name in ours if name.upper().split("__")[0] not in known)
+
+
+def _place_in(invalid: TOMLDecodeError) -> str:
+    """Line and column; the parser's other words could quote the file."""
+    found = re.search(r"at line \d+, column \d+", str(invalid))
+    return f": {found[0]}" if found else ""
+
+
+def _variable_in(invalid: SettingsError) -> str:
+    found = re.search(r'field "(\w+)"', str(invalid))
+    return f"DSR_{found[1].upper()}" if found else "a DSR_ variable"
 
 
 def _listed(invalid: ValidationError) -> str:

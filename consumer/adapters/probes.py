@@ -83,13 +83,16 @@ class Probes:
         return max(0.0, self.clock.monotonic() - proven_at)
 
     def _said(self, report: StreamReport) -> dict[str, Any]:
-        parked = {lane.project: lane.reason.value for lane in self.lanes() if lane.reason in PARKED and lane.reason}
+        lanes = self.lanes()
+        parked = {lane.project: lane.reason.value for lane in lanes if lane.reason in PARKED and lane.reason}
+        paused = {lane.project for lane in lanes if lane.reason is Reason.PAUSED}
         return {
             "owned": sorted(report.owned),
             "restoring": sorted(report.restoring),
             "intake_paused": sorted(report.paused),
             "halted": {str(partition): reason.value for partition, reason in sorted(report.halted.items())},
             "parked": dict(sorted(parked.items())),
+            "paused": sorted(paused),
         }
 
 

@@ -67,8 +67,9 @@ class Outcome(NamedTuple):
 
     @property
     def status(self) -> str:
-        """OpenDSR's word for the stage."""
-        return OPENDSR_STATUS[self.stage]
+        """OpenDSR's word for where the request stands; a refused command about it does not change that."""
+        stands = self.entry.stage if self.kind is Kind.REPLY and self.entry else None
+        return OPENDSR_STATUS[stands or self.stage]
 
     @property
     def slack_ms(self) -> int | None:
@@ -108,8 +109,12 @@ def speak(
         entry=said,
         project=said.project,
         reason=reason,
-        expected=expected_erasure(said, now, estimate_ms),
+        expected=None if stage in _NOTHING_TO_COME else expected_erasure(said, now, estimate_ms),
     )
+
+
+_NOTHING_TO_COME = frozenset({Stage.CANCELLED, Stage.NOT_FOUND, Stage.REFUSED, Stage.FAILED})
+"""Ends in which nobody will be erased by this request: there is no time to name, and no slack."""
 
 
 def notices(entry: RequestEntry, now: Millis, estimate_ms: int) -> tuple[RequestEntry, list[Outcome]]:

@@ -294,3 +294,13 @@ def test_a_refused_command_about_an_open_request_does_not_say_that_the_request_i
 def test_a_record_does_not_print_what_it_holds():
     """A log line with a record in it is still clean."""
     assert "jane" not in repr(Record(0, 1, b"jane", b"jane", (("jane", b"jane"),)))
+
+
+def test_a_refused_command_about_an_ended_request_does_not_make_it_look_failed(bench):
+    """The reply is refused; the request's own OpenDSR status stays what it was. Nor has a cancelled one any slack."""
+    record = fields("u-1001")
+    bench.say(record)
+    cancelled = bench.say(follow_up(record, "cancel"))
+    assert (cancelled.status, cancelled.slack_ms) == ("cancelled", None)
+    again = bench.say(follow_up(record, "cancel"))
+    assert (again.stage, again.status) == (Stage.REFUSED, "cancelled")

@@ -78,3 +78,24 @@ def test_a_file_that_is_missing_or_no_toml_is_said_to_be(tmp_path):
     (tmp_path / "bad.toml").write_text("= =", encoding="utf-8")
     with pytest.raises(Fatal, match="not valid TOML"):
         load(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("DSR_PROJECTS", "hunter2", "DSR_PROJECTS is not JSON"), ("DSR_LINGERS", "1", "DSR_LINGERS: no such setting")],
+)
+def test_a_variable_that_cannot_be_used_is_named(name, value, said, file, monkeypatch):
+    """Not the file's fault; and a misspelt one would never be noticed. Never with its value."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Fatal) as refused:
+        load(file)
+    assert said in refused.value.detail
+    assert "hunter2" not in refused.value.detail
+
+
+def test_a_file_that_is_no_toml_is_said_with_the_place(tmp_path):
+    """Line and column, and nothing of what stands there."""
+    file = tmp_path / "dsr.toml"
+    file.write_text("linger_s = 1\n[projects.shop\n", encoding="utf-8")
+    with pytest.raises(Fatal, match="at line 2, column 15"):
+        load(file)
