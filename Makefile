@@ -21,7 +21,7 @@ demo: $(STAMP)  ## watch the whole system work on made-up people (no Kafka, no A
 	$(BIN)/dsr demo
 
 test: $(STAMP)  ## the whole test suite
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(STAMP)  ## ruff: rules and format
 	$(BIN)/ruff check .

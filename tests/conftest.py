@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -50,6 +51,20 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     elif names & ON_KAFKA:
         origin = item.funcargs["kafka_broker"].origin if "kafka_broker" in item.funcargs else "shared broker"
         counts[origin] = counts.get(origin, 0) + 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of two processes that share the suite: tell the other what ran here."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["origins"] = session.config.stash[origins]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process that shared the suite has ended: add up."""
+    counts = node.config.stash[origins]
+    for origin, count in getattr(node, "workeroutput", {}).get("origins", {}).items():
+        counts[origin] = counts.get(origin, 0) + count
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -35,9 +35,10 @@ class Members(Rehearsal):
         self._ears[name].start()
 
     def hear(self, name, *words):
-        """Listen to a member up to one of the words; return it."""
+        """Listen to a member up to one of the words, for a minute at most; return it."""
+        until = time.monotonic() + 60
         while (word := self.said[name].get(timeout=60)) not in words:
-            pass
+            assert time.monotonic() < until, f"{name} did not say {words}"
         return word
 
     def kill(self, name):
