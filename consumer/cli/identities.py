@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -59,6 +60,18 @@ def read_lines(path: str) -> list[str]:
     except UnicodeDecodeError:
         raise typer.BadParameter("the file is not UTF-8 text") from None
     return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def oddity(value: str) -> str | None:
+    """Why this is hardly an id, although the service would take it for one: a command, or something garbled."""
+    if value.lstrip().startswith("{"):
+        return "looks like a DsrCommand, and ids are asked for here"
+    if any(unicodedata.category(character) in _UNPRINTABLE for character in value):
+        return "holds a control character (a tab?), which no id has"
+    return None
+
+
+_UNPRINTABLE = {"Cc", "Zl", "Zp"}
 
 
 def _identity(kind: IdType, value: str) -> dict[str, str]:

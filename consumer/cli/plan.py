@@ -12,7 +12,7 @@ import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
 from consumer.cli import sending
-from consumer.cli.identities import OPENDSR, IdType, read_lines
+from consumer.cli.identities import OPENDSR, IdType, oddity, read_lines
 from consumer.cli.options import TIME, AsJson, File, instant, now
 from consumer.cli.printing import BAD, emit, plural, say, span
 from consumer.domain.command import CommandKind
@@ -79,6 +79,9 @@ def plan(
         "submitted_time": submitted if submitted is not None else now(),
     }
     for number, line in lines:
+        if not as_commands and oddity(line):
+            rehearsal.object(number, Reason.UNSUPPORTED_IDENTITY)
+            continue
         fields = _command(line, project) if as_commands else _submission(line, kind, body)
         _take(rehearsal, codec, number, fields)
     _report(rehearsal, len(lines), json=json)

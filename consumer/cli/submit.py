@@ -11,10 +11,10 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka.reading import Positions
 from consumer.cli import sending, stories
 from consumer.cli.connection import Connection, connect
-from consumer.cli.identities import IdType, Person, given, listed
+from consumer.cli.identities import IdType, Person, given, listed, oddity
 from consumer.cli.options import TIME, AsJson, Embedded, File, instant, now
-from consumer.cli.printing import BAD, DIM, emit, plural, remark, say
-from consumer.domain.command import CommandKind, RequestType, concerned
+from consumer.cli.printing import BAD, DIM, emit, lines, plural, remark, say
+from consumer.domain.command import CommandKind, RequestType, Rules, concerned
 from consumer.domain.deadline import Regulation
 from consumer.domain.errors import Fatal, Reason, Refused
 
@@ -90,6 +90,8 @@ def erase(
       and nothing was sent, or it ended otherwise; 2 usage or settings; 3 Kafka
       could not be reached.
     """
+    if requested_by is not None and "@" in requested_by:
+        raise typer.BadParameter("--requested-by is published: name a role or a system, not a person's address")
     people = _people(users or [], amplitude_ids or [], emails or [], file, kind, together)
     _usage(people, project, org, scope_org, request_id)
     body = {
@@ -140,19 +142,30 @@ def _usage(people: list[Person], project: str | None, org: str | None, scope_org
 
 def _check(connection: Connection, commands: list[sending.Fields], people: list[Person]) -> None:
     """Say what would be refused, by line; nothing is sent then."""
-    refused, rules = 0, connection.settings.rules()
+    rules = connection.settings.rules()
+    places: dict[str, list[int]] = {}
     for fields, person in zip(commands, people, strict=True):
-        try:
-            sending.check(fields, rules)
-        except Refused as refusal:
-            refused += 1
-            where = f"line {person.line}: " if person.line else ""
-            remark(where + sending.explained(refusal), BAD)
-    if refused:
-        remark(f"{plural(refused, 'request')} would be refused; nothing was sent (--unchecked sends anyway)")
+        if objection := _objection(fields, person, rules):
+            places.setdefault(objection, []).append(person.line)
+    for objection, where in places.items():
+        remark(f"{lines(where)}: {objection}" if where[0] else objection, BAD)
+    if places:
+        refused = plural(sum(map(len, places.values())), "request")
+        remark(f"{refused} objected to; nothing was sent (--unchecked sends anyway)")
         raise typer.Exit(1)
     if not rules:
         remark("no projects in these settings, so only the service can tell whether it knows this one", DIM)
+
+
+def _objection(fields: sending.Fields, person: Person, rules: Rules) -> str | None:
+    odd = next(filter(None, (oddity(identity["identity_value"]) for identity in person.identities)), None)
+    if odd is not None:
+        return odd
+    try:
+        sending.check(fields, rules)
+    except Refused as refusal:
+        return sending.explained(refusal)
+    return None
 
 
 def _submit(

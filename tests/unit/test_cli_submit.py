@@ -167,3 +167,25 @@ def test_a_producers_machine_needs_no_projects(dsr):
     dsr.file.write_text(f'[kafka]\nbootstrap_servers = "{dsr.bootstrap}"\n', "utf-8")
     assert "only the service can tell" in dsr("submit", "erase", "-p", "shop", "-u", "u-1").err
     assert [b"shop"] == [key for key, _ in dsr.written()]
+
+
+@pytest.mark.parametrize("odd", ['{"command": "submit"}', ' {"a', "u-1\tshop", "u\x00"])
+def test_a_line_that_is_hardly_an_id_is_not_sent(dsr, tmp_path, odd):
+    """A file of commands, or of columns, given by mistake; the lines are named and never quoted."""
+    (tmp_path / "ids").write_text(f"{odd}\n{odd}\nu-2\n{odd}", "utf-8")
+    file = ("submit", "erase", "-p", "shop", "-f", str(tmp_path / "ids"))
+    refused = dsr(*file, code=1)
+    assert "lines 1-2, 4: " in refused.err
+    assert "3 requests objected to; nothing was sent" in refused.err
+    assert odd not in refused.err
+    assert [] == dsr.written()
+    dsr(*file, "--unchecked")
+    assert 4 == len(dsr.written())
+
+
+def test_who_asked_is_not_an_address(dsr):
+    """It stands in every outcome."""
+    told = ("submit", "erase", "-p", "shop", "-u", "u-1", "--requested-by", "jane@example.com")
+    refused = dsr(*told, code=2)
+    assert "not a person's address" in " ".join(refused.err.replace("│", " ").split())
+    assert "jane" not in refused.err
