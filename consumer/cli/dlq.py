@@ -63,6 +63,7 @@ def list_letters(
     Exit codes: 0 listed; 2 usage or settings; 3 Kafka could not be reached.
     """
     connection = connect(settings, use_embedded=embedded)
+    connection.reach()
     with connection.dead_letters() as reader:
         found, done = read_letters(reader), _progress(connection, reader)
     chosen = [letter for letter in found if reason in {None, letter.reason}]
@@ -115,6 +116,7 @@ def show_letter(
       could not be reached.
     """
     connection = connect(settings, use_embedded=embedded)
+    connection.reach()
     with connection.codec() as codec, connection.dead_letters() as reader:
         done = _progress(connection, reader)
         (letter,) = _named(read_letters(reader), [place])
@@ -168,6 +170,7 @@ def redrive(
     if places and reason:
         raise typer.BadParameter("name letters by OFFSET or by --reason, not both")
     connection = connect(settings, use_embedded=embedded)
+    connection.reach()
     kafka = connection.kafka
     if connection.on_embedded:
         remark("the embedded broker cannot remember what was produced again: a second redrive repeats it", DIM)

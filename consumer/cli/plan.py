@@ -17,7 +17,7 @@ from consumer.cli.options import TIME, AsJson, File, instant, now
 from consumer.cli.printing import BAD, emit, plural, say, span
 from consumer.domain.command import CommandKind
 from consumer.domain.deadline import Regulation
-from consumer.domain.errors import Fatal, Poison, Reason
+from consumer.domain.errors import Poison, Reason, Refused
 from consumer.domain.forecast import Forecast, Objection, Rehearsal
 from consumer.settings import load
 
@@ -58,8 +58,8 @@ def plan(
       projects[]  project requests posts ids ids_per_post[] repeated_ids e_mails
                   seconds held{} posts_after_approval at_risk_lines[]
                   breached_lines[]
-    Exit codes: 0 nothing would be refused; 1 something would; 2 usage or
-      settings.
+    Exit codes: 0 nothing would be refused; 1 something would, or there is no
+      such project; 2 usage or settings.
     """
     loaded = load(settings)
     rehearsal = Rehearsal(loaded.rules(), now(), loaded.linger_s)
@@ -71,7 +71,7 @@ def plan(
     if not as_commands and project is None:
         raise typer.BadParameter("--project is missing: the file holds ids")
     if project is not None and project not in loaded.projects:
-        raise Fatal(Reason.INVALID_SETTINGS, "there is no such project in the settings")
+        raise Refused(Reason.UNKNOWN_PROJECT)
     body = {
         "project": project,
         "subject_request_type": "erasure",

@@ -15,6 +15,7 @@ from consumer.cli.instruct import halt_json, halt_line
 from consumer.cli.options import AsJson, Embedded, File, now
 from consumer.cli.printing import BAD, emit, iso, out, remark, say, show, span, table
 from consumer.domain.entry import IdentityState, RequestEntry
+from consumer.domain.errors import Reason, Refused
 from consumer.domain.lifecycle import Stage
 from consumer.domain.overview import Glimpse, ProjectOverview, overview
 from consumer.domain.project import ProjectState
@@ -51,10 +52,11 @@ def status(
                   deadline expected slack_seconds closed
                   results[] (position stage reason jobs[])
       history[]   DsrOutcome, times in ISO 8601
-    Exit codes: 0 shown; 1 nothing is known of the request; 2 usage or settings;
-      3 Kafka could not be reached.
+    Exit codes: 0 shown; 1 nothing is known of the request or the project;
+      2 usage or settings; 3 Kafka could not be reached.
     """
     connection = connect(settings, use_embedded=embedded)
+    connection.reach()
     with connection.codec() as codec:
         if request is None:
             _all(connection, codec, project, json=json)
@@ -67,6 +69,8 @@ def _all(connection: Connection, codec: Codec, project: str | None, *, json: boo
         found = survey(reader, codec, Glimpse.of)
     rows = overview(found.requests.values(), found.projects, now())
     rows = [row for row in rows if project in {None, row.project}]
+    if not rows and not connection.has(project):
+        raise Refused(Reason.UNKNOWN_PROJECT)
     if json:
         halts = [halt_json(place, halt) for place, halt in sorted(found.halts.items())]
         emit({"projects": [_row_json(row) for row in rows], "halts": halts})
@@ -116,6 +120,8 @@ def _one(connection: Connection, codec: Codec, request: str, project: str | None
         found = survey(reader, codec, lambda entry: entry, about=request)
     entries = [entry for entry in found.requests.values() if project in {None, entry.project}]
     history = [o for o in _history(connection, codec, request) if project in {None, o["project"]}]
+    if not entries and not history and not connection.has(project):
+        raise Refused(Reason.UNKNOWN_PROJECT)
     if not entries and not history:
         remark("nothing is known of that request: not accepted yet, forgotten, or never sent")
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from consumer.cli.options import TIME, AsJson, Embedded, File, instant, now
 from consumer.cli.printing import BAD, DIM, emit, lines, plural, remark, say
 from consumer.domain.command import CommandKind, RequestType, Rules, concerned
 from consumer.domain.deadline import Regulation
-from consumer.domain.errors import Fatal, Reason, Refused
+from consumer.domain.errors import Refused
 
 app = typer.Typer(no_args_is_help=True, help="Ask for somebody to be erased.")
 
@@ -84,8 +85,8 @@ def erase(
       dsr submit erase --scope-org --org acme -u u-1001 --wait
 
     \b
-    JSON, one a request: {"request_id","command_id","project","org","line"};
-      with --wait, outcomes as of `dsr watch` follow.
+    JSON, one a request: {"request_id","command_id","project","org","line",
+      "sent"}, sent false: in doubt; with --wait, outcomes as of `dsr watch` follow.
     Exit codes: 0 sent (with --wait: done or not_found); 1 it would be refused
       and nothing was sent, or it ended otherwise; 2 usage or settings; 3 Kafka
       could not be reached.
@@ -116,6 +117,7 @@ def erase(
     connection = connect(settings, use_embedded=embedded)
     if not unchecked:
         _check(connection, commands, people)
+    connection.reach()
     with connection.codec() as codec:
         raise typer.Exit(_submit(connection, codec, commands, people, wait=wait, json=json))
 
@@ -180,21 +182,28 @@ def _submit(
     awaited = _awaited(connection, commands) if wait else None
     start = _ends(connection) if wait else {}
     delivered = sending.send(connection, codec, commands)
-    for fields, person, there in zip(commands, people, delivered, strict=True):
-        if there:
-            _tell(fields, person, json=json)
-    if not all(delivered):
-        lost = plural(delivered.count(False), "request")
-        raise Fatal(Reason.BROKER_UNREACHABLE, f"{lost} of {len(commands):,} may not have arrived; the others have")
+    _report(commands, people, delivered, json=json)
     return 0 if awaited is None else _follow(connection, codec, awaited, start, json=json)
 
 
-def _tell(fields: sending.Fields, person: Person, *, json: bool) -> None:
-    if not json:
-        say(fields["subject_request_id"])
-        return
+def _report(
+    commands: Sequence[sending.Fields], people: Sequence[Person], delivered: Sequence[bool], *, json: bool
+) -> None:
+    """The id of every request, of those in doubt too: it is what makes asking again harmless. `Fatal` if any is."""
+    for fields, person, there in zip(commands, people, delivered, strict=True):
+        if json:
+            emit(_as_json(fields, person, sent=there))
+        elif there:
+            say(fields["subject_request_id"])
+        else:
+            where = f" (line {person.line})" if person.line else ""
+            remark(f"in doubt: {fields['subject_request_id']}{where}", BAD)
+    sending.ensure(delivered, "request", "Repeating it with `--request-id` and the id above cannot ask twice")
+
+
+def _as_json(fields: sending.Fields, person: Person, *, sent: bool) -> dict[str, object]:
     told = {"request_id": fields["subject_request_id"], "command_id": fields["command_id"]}
-    emit(told | {"project": fields["project"], "org": fields["org"], "line": person.line or None})
+    return told | {"project": fields["project"], "org": fields["org"], "line": person.line or None, "sent": sent}
 
 
 def _awaited(connection: Connection, commands: list[sending.Fields]) -> sending.Awaited:

@@ -13,6 +13,7 @@ from consumer.cli import sending, stories
 from consumer.cli.connection import connect
 from consumer.cli.options import AsJson, Embedded, File, Since
 from consumer.cli.printing import DIM, emit, remark
+from consumer.domain.errors import Reason, Refused
 from consumer.domain.subject import Millis
 
 
@@ -38,10 +39,13 @@ def watch(
 
     \b
     JSON: one DsrOutcome a line, its times in ISO 8601.
-    Exit codes: 0 ended by you; 2 usage or settings; 3 Kafka could not be
-      reached.
+    Exit codes: 0 ended by you; 1 there is no such project; 2 usage or settings;
+      3 Kafka could not be reached.
     """
     connection = connect(settings, use_embedded=embedded)
+    if not connection.has(project):
+        raise Refused(Reason.UNKNOWN_PROJECT)
+    connection.reach()
     try:
         with connection.codec() as codec, connection.outcomes() as reader:
             start = _start(reader, request, since)
