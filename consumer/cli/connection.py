@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import typer
 
 import schemas
 from consumer.adapters.avro.codec import Codec
@@ -94,7 +95,7 @@ def connect(file: Path | None, *, use_embedded: bool = False) -> Connection:
     place = embedded.find() if use_embedded or not named else None
     if place is None:
         if use_embedded:
-            raise Fatal(Reason.INVALID_SETTINGS, "no `dsr run --embedded` is running here")
+            raise typer.BadParameter("no `dsr run --embedded` is running here")
         return Connection(settings)
     remark(f"using the embedded broker at {place.bootstrap} (process {place.pid})", DIM)
     told = {

@@ -23,7 +23,9 @@ from consumer.domain.errors import Reason, Refused
 from consumer.domain.halt import Halt
 from consumer.turn import Partition
 
-Project = Annotated[str | None, typer.Option("--project", "-p", help="The project's name in the settings.")]
+Project = Annotated[
+    str | None, typer.Option("--project", "-p", metavar="NAME", help="The project's name in the settings.")
+]
 Id = Annotated[UUID | None, typer.Argument(metavar="REQUEST", help="The request id that `dsr submit` printed.")]
 
 

@@ -12,9 +12,10 @@ import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
 from consumer.cli import sending
-from consumer.cli.identities import OPENDSR, IdType, oddity, read_lines
+from consumer.cli.identities import OPENDSR, IdType, Kind, oddity, read_lines
 from consumer.cli.options import TIME, AsJson, File, instant, now
 from consumer.cli.printing import BAD, emit, plural, say, span
+from consumer.cli.printing import lines as in_lines
 from consumer.domain.command import CommandKind
 from consumer.domain.deadline import Regulation
 from consumer.domain.errors import Poison, Reason, Refused
@@ -28,9 +29,9 @@ SHOWN = 20
 def plan(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Ids or commands, one a line; - is stdin.")],
     project: Annotated[
-        str | None, typer.Option("--project", "-p", help="For ids, and commands that name none.")
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="For ids, and commands that name none.")
     ] = None,
-    kind: Annotated[IdType, typer.Option("--type", "-t", help="What the ids are.")] = IdType.USER_ID,
+    kind: Kind = IdType.USER_ID,
     regulation: Annotated[Regulation | None, typer.Option(help="For ids: decides the deadline.")] = None,
     submitted: Annotated[
         int | None, typer.Option(parser=instant, metavar="TIME", help=f"For ids; default: now. {TIME}")
@@ -140,7 +141,7 @@ def _objection_line(objection: Objection) -> str:
 
 def _describe(forecast: Forecast) -> None:
     say(f"\n{forecast.project}: {plural(forecast.requests, 'request')}")
-    calls = f"{plural(len(forecast.posts), 'POST')} of {forecast.ids:,} ids in all"
+    calls = f"{plural(len(forecast.posts), 'POST')} of {plural(forecast.ids, 'id')}"
     say(f"  sent       {calls}, the last one after {span(int(forecast.seconds * 1000))}")
     say(f"  e-mails    {plural(len(forecast.posts), 'e-mail')} to every admin of the project, one for each POST")
     if forecast.repeated:
@@ -148,13 +149,12 @@ def _describe(forecast: Forecast) -> None:
     for reason, count in forecast.held.items():
         say(f"  held       {plural(count, 'request')}: {reason}", "yellow")
     if forecast.posts_of_held:
-        more = f"{plural(len(forecast.posts_of_held), 'POST')} of {sum(forecast.posts_of_held):,} ids"
+        more = f"{plural(len(forecast.posts_of_held), 'POST')} of {plural(sum(forecast.posts_of_held), 'id')}"
         say(f"             {more} more once approved or released")
     for what, numbers in (("at risk", forecast.at_risk), ("breached", forecast.breached)):
         if numbers:
-            first = ", ".join(map(str, numbers[:SHOWN])) + (" …" if len(numbers) > SHOWN else "")
             say(
-                f"  {what:<10} {plural(len(numbers), 'deadline')}: lines {first}",
+                f"  {what:<10} {plural(len(numbers), 'deadline')}: {in_lines(numbers)}",
                 "yellow" if what == "at risk" else BAD,
             )
 

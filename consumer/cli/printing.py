@@ -76,6 +76,11 @@ def span(milliseconds: int) -> str:
     return ("-" if late else "") + (" ".join(parts[:2]) or "0 s")
 
 
+def slack(seconds: int) -> str:
+    """How much room a deadline leaves, or how late it will be."""
+    return f"late by {span(-seconds * 1000)}" if seconds < 0 else f"slack {span(seconds * 1000)}"
+
+
 def lines(numbers: Sequence[int]) -> str:
     """`line 3`, `lines 1-3, 7`: these numbers, in ascending order."""
     spans: list[list[int]] = []

@@ -41,12 +41,15 @@ def run(
       dsr run --embedded            # try it with your own keys, without a Kafka
 
     \b
-    Logs are JSON, one object a line, on stdout.
+    Logs are JSON, one object a line, on stdout (coloured lines on a terminal).
     Exit codes: 0 asked to end; 2 usage or settings; 3 a fatal error, to be
       restarted.
     """
     configure("info", sys.stdout)
     loaded = load(settings)
+    if not loaded.projects:
+        remark("no projects in the settings: every command will be refused (unknown_project)")
+        remark("add [projects.NAME] with region, api_key_file and secret_key_file to dsr.toml")
     if embedded:
         _run_embedded(loaded)
     else:

@@ -13,7 +13,7 @@ from consumer.cli import sending, stories
 from consumer.cli.connection import Connection, connect
 from consumer.cli.instruct import halt_json, halt_line
 from consumer.cli.options import AsJson, Embedded, File, now
-from consumer.cli.printing import BAD, emit, iso, out, remark, say, show, span, table
+from consumer.cli.printing import BAD, emit, iso, out, remark, say, show, slack, span, table
 from consumer.domain.entry import IdentityState, RequestEntry
 from consumer.domain.errors import Reason, Refused
 from consumer.domain.lifecycle import Stage
@@ -25,7 +25,7 @@ from consumer.domain.subject import ProjectId
 
 def status(
     request: Annotated[UUID | None, typer.Argument(metavar="REQUEST", help="Everything about this request.")] = None,
-    project: Annotated[str | None, typer.Option("--project", "-p", help="Only this project.")] = None,
+    project: Annotated[str | None, typer.Option("--project", "-p", metavar="NAME", help="Only this project.")] = None,
     settings: File = None,
     embedded: Embedded = False,
     json: AsJson = False,
@@ -86,7 +86,7 @@ def _all(connection: Connection, codec: Codec, project: str | None, *, json: boo
 def _table(rows: list[ProjectOverview]) -> None:
     stages = [stage for stage in Stage if any(row.stages[stage] for row in rows)]
     numbers = (*map(str, stages), "at risk", "breached")
-    filled = table("project", *numbers, "oldest open", "", right=numbers)
+    filled = table("project", *numbers, "oldest open", "state", right=numbers)
     for row in rows:
         counts = [f"{row.stages[stage]:,}" if row.stages[stage] else "-" for stage in stages]
         risk = [
@@ -186,7 +186,7 @@ def _show(one: dict[str, Any]) -> None:
     say(f"\n{one['project']} (org {one['org']}): {one['stage']}{f' ({reason})' if reason else ''}{again}")
     for name in ("submitted", "accepted", "deadline", "expected", "closed"):
         if one[name]:
-            room = f"   slack {span(one['slack_seconds'] * 1000)}" if name == "expected" else ""
+            room = f"   {slack(one['slack_seconds'])}" if name == "expected" else ""
             say(f"  {name:<10} {one[name]}{room}")
     filled = table("  position", "stage", "reason", "jobs", right=("  position",))
     for result in one["results"]:

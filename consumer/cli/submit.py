@@ -12,7 +12,7 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka.reading import Positions
 from consumer.cli import sending, stories
 from consumer.cli.connection import Connection, connect
-from consumer.cli.identities import IdType, Person, given, listed, oddity
+from consumer.cli.identities import IdType, Kind, Person, given, listed, oddity
 from consumer.cli.options import TIME, AsJson, Embedded, File, instant, now
 from consumer.cli.printing import BAD, DIM, emit, lines, plural, remark, say
 from consumer.domain.command import CommandKind, RequestType, Rules, concerned
@@ -21,24 +21,32 @@ from consumer.domain.errors import Refused
 
 app = typer.Typer(no_args_is_help=True, help="Ask for somebody to be erased.")
 
-Users = Annotated[list[str] | None, typer.Option("--user-id", "-u", help="Amplitude user id, exact. Repeatable.")]
-AmplitudeIds = Annotated[list[str] | None, typer.Option("--amplitude-id", "-a", help="Amplitude ID. Repeatable.")]
+Users = Annotated[
+    list[str] | None, typer.Option("--user-id", "-u", metavar="ID", help="Amplitude user id, exact. Repeatable.")
+]
+AmplitudeIds = Annotated[
+    list[str] | None, typer.Option("--amplitude-id", "-a", metavar="ID", help="Amplitude ID. Repeatable.")
+]
 Emails = Annotated[
     list[str] | None,
-    typer.Option("--email", "-e", help="Only where the project's user id is the e-mail address. Repeatable."),
+    typer.Option(
+        "--email", "-e", metavar="ID", help="Only where the project's user id is the e-mail address. Repeatable."
+    ),
 ]
 
 
 @app.command()
 def erase(
-    project: Annotated[str | None, typer.Option("--project", "-p", help="The project's name in the settings.")] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="The project's name in the settings.")
+    ] = None,
     users: Users = None,
     amplitude_ids: AmplitudeIds = None,
     emails: Emails = None,
     file: Annotated[
         str | None, typer.Option("--file", "-f", metavar="FILE", help="A file with one id a line; - is stdin.")
     ] = None,
-    kind: Annotated[IdType, typer.Option("--type", "-t", help="What the lines of the file are.")] = IdType.USER_ID,
+    kind: Kind = IdType.USER_ID,
     together: Annotated[bool, typer.Option("--together", help="All lines are one request (one person).")] = False,
     regulation: Annotated[Regulation | None, typer.Option(help="Decides the deadline.")] = None,
     submitted: Annotated[
@@ -54,7 +62,8 @@ def erase(
     org: Annotated[str | None, typer.Option(help="The Amplitude org, with --scope-org.")] = None,
     scope_org: Annotated[bool, typer.Option("--scope-org", help="Every project of --org, one answer each.")] = False,
     request_id: Annotated[
-        UUID | None, typer.Option(help="The request's UUID, if you have one: asking again is then no second request.")
+        UUID | None,
+        typer.Option(metavar="ID", help="The request's UUID, if you have one: asking again is then no second request."),
     ] = None,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Send it even if these settings say that it would be refused.")
@@ -86,7 +95,8 @@ def erase(
 
     \b
     JSON, one a request: {"request_id","command_id","project","org","line",
-      "sent"}, sent false: in doubt; with --wait, outcomes as of `dsr watch` follow.
+      "sent"}, sent false: in doubt; with --wait, outcomes as of `dsr watch`
+      follow.
     Exit codes: 0 sent (with --wait: done or not_found); 1 it would be refused
       and nothing was sent, or it ended otherwise; 2 usage or settings; 3 Kafka
       could not be reached.
@@ -126,9 +136,14 @@ def _people(
     users: list[str], amplitude_ids: list[str], emails: list[str], file: str | None, kind: IdType, together: bool
 ) -> list[Person]:
     named = given(users, amplitude_ids, emails)
+    if file is not None and not named:
+        people = listed(file, kind, together=together)
+        if not people:
+            raise typer.BadParameter("the file is empty")
+        return people
     if named and file is not None:
         raise typer.BadParameter("name people by options or by --file, not both")
-    return named if file is None else listed(file, kind, together=together)
+    return named
 
 
 def _usage(people: list[Person], project: str | None, org: str | None, scope_org: bool, request: UUID | None) -> None:
