@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from uuid import uuid4
@@ -307,3 +308,17 @@ def test_a_broker_that_cannot_describe_its_topics_is_not_asked(dsr, verb):
     """At once: there is nothing at that address."""
     dsr.file.write_text('[kafka]\nbootstrap_servers = "127.0.0.1:1"\nverify_topics = false\n', "utf-8")
     assert "nothing to check" in dsr("topics", verb).err
+
+
+def test_a_watch_ends_well_on_sigterm(dsr):
+    """A supervisor's way to end it is as good as Ctrl-C."""
+    command = [sys.executable, "-c", "from consumer.cli import main; main()", "watch", "-s", str(dsr.file)]
+    watching = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert "following" in watching.stderr.readline()
+        watching.terminate()
+        assert (0, "") == (watching.wait(30), watching.stderr.read())
+    finally:
+        watching.kill()
+        watching.wait()
+        watching.stderr.close()
