@@ -14,7 +14,7 @@ from consumer.adapters.avro.source import DirectorySource
 from consumer.cli import sending
 from consumer.cli.identities import OPENDSR, IdType, Kind, oddity, read_lines
 from consumer.cli.options import TIME, AsJson, File, instant, now
-from consumer.cli.printing import BAD, emit, plural, say, span
+from consumer.cli.printing import BAD, emit, plural, remark, say, span
 from consumer.cli.printing import lines as in_lines
 from consumer.domain.command import CommandKind
 from consumer.domain.deadline import Regulation
@@ -79,13 +79,17 @@ def plan(
         "regulation": regulation.value if regulation else None,
         "submitted_time": submitted if submitted is not None else now(),
     }
+    odd: dict[str, list[int]] = {}
     for number, line in lines:
-        if not as_commands and oddity(line):
+        if not as_commands and (objection := oddity(line)):
             rehearsal.object(number, Reason.UNSUPPORTED_IDENTITY)
+            odd.setdefault(objection, []).append(number)
             continue
         fields = _command(line, project) if as_commands else _submission(line, kind, body)
         _take(rehearsal, codec, number, fields)
     _report(rehearsal, len(lines), json=json)
+    for objection, numbers in odd.items():
+        remark(f"{in_lines(numbers)}: {objection}", BAD)
     raise typer.Exit(1 if rehearsal.objections else 0)
 
 

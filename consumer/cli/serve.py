@@ -13,6 +13,7 @@ import typer
 
 from consumer.adapters.logs import configure
 from consumer.adapters.meters import LoggingMeter
+from consumer.cli.connection import reach
 from consumer.cli.embedded import Place, announced
 from consumer.cli.options import File
 from consumer.cli.printing import remark
@@ -53,6 +54,7 @@ def run(
     if embedded:
         _run_embedded(loaded)
     else:
+        reach(loaded)
         asyncio.run(_run(loaded))
 
 
