@@ -1,7 +1,8 @@
 """The `dsr` command line: it parses, wires and prints. Decisions are elsewhere.
 
 One module for each noun. Exit codes: 0 as asked, 1 checked and found wanting, or a request that ended badly, 2 wrong
-usage or settings, 3 a fatal error. What went wrong is said in one line on stderr: our own words, never a traceback.
+usage or settings, 3 Kafka could not be reached, or another fatal error. What went wrong is said in one line on stderr:
+our own words, never a traceback.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def dsr(
     \b
     Every command has --help with examples, and --json for programs.
     Exit codes: 0 as asked, 1 found wanting or ended badly, 2 usage or
-    settings, 3 fatal.
+    settings, 3 Kafka could not be reached, or another fatal error.
     """
 
 
@@ -102,7 +103,15 @@ SERVE, ASK, LOOK, TRY = "Serve", "Ask", "Look", "Try"
 
 @app.command(rich_help_panel=TRY)
 def demo() -> None:
-    """Watch the whole system work on made-up people, in this process: no Kafka, no Amplitude, no network."""
+    """Watch the whole system work on made-up people, in this process: no Kafka, no Amplitude, no network.
+
+    \b
+    Example:
+      dsr demo
+
+    \b
+    Exit codes: 0 all of it ended as it should; 1 something did not.
+    """
     raise typer.Exit(asyncio.run(demonstration.play(out)))
 
 

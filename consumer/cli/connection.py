@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import typer
 
 import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.registry import RegistryClient, RegistrySource
 from consumer.adapters.avro.source import DirectorySource
-from consumer.adapters.kafka.reading import TopicReader
+from consumer.adapters.kafka.reading import TopicReader, probe
 from consumer.cli import embedded
 from consumer.cli.printing import DIM, remark
 from consumer.domain.errors import Fatal, Reason
@@ -50,6 +51,14 @@ class Connection:
     def config(self) -> dict[str, Any]:
         """librdkafka's settings for any client."""
         return client_config(self.settings)
+
+    def has(self, project: str | None) -> bool:
+        """Whether the settings name the project, as far as they can tell: settings without projects name any."""
+        return project is None or not self.settings.projects or project in self.settings.projects
+
+    def reach(self) -> None:
+        """As `reach`, with these settings."""
+        reach(self.settings)
 
     def outcomes(self) -> TopicReader:
         """A reader of the outcomes' topic, not yet open."""
@@ -86,7 +95,7 @@ def connect(file: Path | None, *, use_embedded: bool = False) -> Connection:
     place = embedded.find() if use_embedded or not named else None
     if place is None:
         if use_embedded:
-            raise Fatal(Reason.INVALID_SETTINGS, "no `dsr run --embedded` is running here")
+            raise typer.BadParameter("no `dsr run --embedded` is running here")
         return Connection(settings)
     remark(f"using the embedded broker at {place.bootstrap} (process {place.pid})", DIM)
     told = {
@@ -100,6 +109,16 @@ def connect(file: Path | None, *, use_embedded: bool = False) -> Connection:
     }
     kafka = settings.kafka.model_copy(update=told)
     return Connection(settings.model_copy(update={"kafka": kafka}), on_embedded=True)
+
+
+def reach(settings: Settings) -> None:
+    """Returns when Kafka answers; before anything is sent. `Fatal(BROKER_UNREACHABLE)` names the address."""
+    try:
+        probe(client_config(settings))
+    except Fatal:
+        if "bootstrap_servers" not in settings.kafka.model_fields_set:
+            remark("that address is the default: no settings name kafka.bootstrap_servers")
+        raise
 
 
 def registry_of(settings: Settings) -> Registry | None:

@@ -13,13 +13,27 @@ from consumer.adapters.kafka.redrive import letters as read_letters
 from consumer.cli import letters
 from consumer.cli.connection import Connection, connect
 from consumer.cli.options import AsJson, Embedded, File
-from consumer.cli.printing import DIM, emit, plural, remark, say, show, shown, table
-from consumer.domain.errors import Reason, Refused
+from consumer.cli.printing import BAD, DIM, emit, plural, remark, say, show, shown, table
+from consumer.domain.errors import Reason
 from consumer.domain.letter import Letter
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: look at them, produce them again.")
 
-Why = Annotated[str | None, typer.Option("--reason", "-r", metavar="REASON", help="Only those with this reason.")]
+DEAD = (Reason.UNDECODABLE, Reason.UNKNOWN_SCHEMA, Reason.TRAILING_BYTES, Reason.EMPTY_RECORD, Reason.ROUTING_LOOP)
+"""Why a record can be dead-lettered."""
+
+
+def reason_of(text: str) -> str:
+    """A reason for which records are dead-lettered; a usage error, which lists them, for anything else."""
+    if text not in DEAD:
+        raise typer.BadParameter(f"dead letters have one of these reasons: {', '.join(DEAD)}")
+    return text
+
+
+Why = Annotated[
+    str | None,
+    typer.Option("--reason", "-r", parser=reason_of, metavar="REASON", help="Only those with this reason."),
+]
 WHERE = "Like 17, or 3/17 for partition 3 if several have that offset."
 
 
@@ -63,6 +77,7 @@ def list_letters(
     Exit codes: 0 listed; 2 usage or settings; 3 Kafka could not be reached.
     """
     connection = connect(settings, use_embedded=embedded)
+    connection.reach()
     with connection.dead_letters() as reader:
         found, done = read_letters(reader), _progress(connection, reader)
     chosen = [letter for letter in found if reason in {None, letter.reason}]
@@ -72,11 +87,9 @@ def list_letters(
             emit(letters.as_json(letter, redriven=_redriven(letter, done)))
         return
     if not chosen:
-        remark(
-            "no dead letters" if not found else f"none that waits (of {len(found):,} in the topic; --all shows them)"
-        )
+        remark("no dead letters" if not found else f"none waits (of {len(found):,} in the topic; --all shows them)")
         return
-    filled = table("place", "reason", "attempts", "failed at", "from", "bytes", "", right=("attempts", "bytes"))
+    filled = table("place", "reason", "attempts", "failed at", "from", "bytes", "again", right=("attempts", "bytes"))
     for letter in chosen:
         again = "produced again" if _redriven(letter, done) else ""
         filled.add_row(
@@ -115,6 +128,7 @@ def show_letter(
       could not be reached.
     """
     connection = connect(settings, use_embedded=embedded)
+    connection.reach()
     with connection.codec() as codec, connection.dead_letters() as reader:
         done = _progress(connection, reader)
         (letter,) = _named(read_letters(reader), [place])
@@ -168,8 +182,9 @@ def redrive(
     if places and reason:
         raise typer.BadParameter("name letters by OFFSET or by --reason, not both")
     connection = connect(settings, use_embedded=embedded)
+    connection.reach()
     kafka = connection.kafka
-    if connection.on_embedded:
+    if connection.on_embedded or not kafka.verify_topics:
         remark("the embedded broker cannot remember what was produced again: a second redrive repeats it", DIM)
     with connection.dead_letters() as reader:
         if dry_run:
@@ -210,7 +225,8 @@ def _at(there: list[Letter], place: Place) -> Letter:
     fitting = [letter for letter in there if letter.offset == place.offset]
     fitting = [letter for letter in fitting if place.partition in {None, letter.partition}]
     if not fitting:
-        raise Refused(Reason.UNKNOWN_REQUEST, "there is no such dead letter (any more)")
+        remark("there is no such dead letter (any more)", BAD)
+        raise typer.Exit(1)
     if len(fitting) > 1:
         named = ", ".join(f"{letter.partition}/{letter.offset}" for letter in fitting)
         raise typer.BadParameter(f"several partitions have that offset: {named}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -24,6 +26,12 @@ OPENDSR = {
     IdType.AMPLITUDE_ID: "amplitude_id",
     IdType.EMAIL: "email",
 }
+
+
+Kind = Annotated[
+    IdType,
+    typer.Option("--type", "-t", metavar="TYPE", help=f"What the file's lines are: {', '.join(IdType)}."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,30 @@ def read_lines(path: str) -> list[str]:
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         text = data.decode("utf-8-sig")
-    except OSError:
-        raise typer.BadParameter("the file cannot be read") from None
+    except OSError as error:
+        raise typer.BadParameter(_UNREADABLE.get(type(error), "the file cannot be read")) from None
     except UnicodeDecodeError:
         raise typer.BadParameter("the file is not UTF-8 text") from None
     return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+_UNREADABLE: dict[type[OSError], str] = {
+    FileNotFoundError: "the file does not exist",
+    IsADirectoryError: "that is a directory, not a file",
+    PermissionError: "this user may not read the file",
+}
+
+
+def oddity(value: str) -> str | None:
+    """Why this is hardly an id, although the service would take it for one: a command, or something garbled."""
+    if value.lstrip().startswith("{"):
+        return "looks like a DsrCommand, and ids are asked for here"
+    if any(unicodedata.category(character) in _UNPRINTABLE for character in value):
+        return "holds a control character (a tab?), which no id has"
+    return None
+
+
+_UNPRINTABLE = {"Cc", "Zl", "Zp"}
 
 
 def _identity(kind: IdType, value: str) -> dict[str, str]:

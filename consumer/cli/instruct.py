@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
@@ -12,18 +13,19 @@ import typer
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka import desk
 from consumer.adapters.kafka.survey import Survey, survey
-from consumer.cli import sending
+from consumer.cli import lookup, sending
 from consumer.cli.connection import Connection, connect
 from consumer.cli.options import AsJson, Embedded, File, Since, Yes
 from consumer.cli.printing import DIM, emit, iso, plural, remark, say, shown
 from consumer.domain.command import CommandKind
 from consumer.domain.entry import RequestEntry
-from consumer.domain.errors import Fatal, Reason, Refused
+from consumer.domain.errors import Reason, Refused
 from consumer.domain.halt import Halt
-from consumer.domain.lifecycle import Stage
 from consumer.turn import Partition
 
-Project = Annotated[str | None, typer.Option("--project", "-p", help="The project's name in the settings.")]
+Project = Annotated[
+    str | None, typer.Option("--project", "-p", metavar="NAME", help="The project's name in the settings.")
+]
 Id = Annotated[UUID | None, typer.Argument(metavar="REQUEST", help="The request id that `dsr submit` printed.")]
 
 
@@ -50,17 +52,18 @@ def cancel(
 
     \b
     JSON, one a command: {"request_id","command_id","project","command"}
-    Exit codes: 0 sent, or nothing to cancel; 1 not known, or you said no; 2
-      usage or settings; 3 no Kafka.
+    Exit codes: 0 sent, or nothing to cancel; 1 not known, already ended, or you
+      said no; 2 usage or settings; 3 no Kafka.
     """
     if (request is None) == (since is None) or (since is not None and project is None):
         raise typer.BadParameter("give a REQUEST, or --project and --since")
     connection = connect(settings, use_embedded=embedded)
+    connection.reach()
     with connection.codec() as codec:
         if request is not None:
-            _send(connection, codec, _about(connection, codec, CommandKind.CANCEL, request, project), json=json)
+            _send(connection, codec, lookup.about(connection, codec, CommandKind.CANCEL, request, project), json=json)
             return
-        entries = _accepted_since(connection, codec, str(project), since or 0)
+        entries = lookup.accepted_since(connection, codec, str(project), since or 0)
         if _agreed(entries, str(project), yes=yes):
             commands = [sending.about(CommandKind.CANCEL, entry.project, entry.request_id) for entry in entries]
             _send(connection, codec, commands, json=json)
@@ -78,14 +81,17 @@ def approve(
 
     \b
     JSON: {"request_id","command_id","project","command"}.
-    Exit codes: 0 sent; 1 the request is not known; 2 usage or settings; 3 no
+    Exit codes: 0 sent; 1 not known, or already ended; 2 usage or settings; 3 no
       Kafka.
     """
     if request is None and project is None:
         raise typer.BadParameter("give a REQUEST or --project")
     connection = connect(settings, use_embedded=embedded)
+    if request is None:
+        _known(connection, project)
+    connection.reach()
     with connection.codec() as codec:
-        commands = _about(connection, codec, CommandKind.APPROVE, request, project)
+        commands = lookup.about(connection, codec, CommandKind.APPROVE, request, project)
         _send(connection, codec, commands, json=json)
 
 
@@ -107,6 +113,8 @@ def pause(
       no Kafka.
     """
     connection = connect(settings, use_embedded=embedded)
+    _known(connection, project)
+    connection.reach()
     with connection.codec() as codec:
         _send(connection, codec, [sending.about(CommandKind.PAUSE, project)], json=json)
 
@@ -134,12 +142,18 @@ def resume(
     \b
     JSON: as `dsr pause`; with --halted, one a halt lifted:
       {"partition","reason","since","dead_letters"}
-    Exit codes: 0 sent or lifted; 1 nothing is halted; 2 usage or settings; 3 no
-      Kafka.
+    Exit codes: 0 sent or lifted; 1 nothing is halted, or there is no such
+      project; 2 usage or settings; 3 no Kafka.
     """
-    if (project is None) != halted or (partition is not None and not halted):
+    if partition is not None and not halted:
+        raise typer.BadParameter("--partition goes with --halted")
+    if project is not None and halted:
+        raise typer.BadParameter("give a PROJECT or --halted, not both")
+    if project is None and not halted:
         raise typer.BadParameter("give a PROJECT, or --halted")
     connection = connect(settings, use_embedded=embedded)
+    _known(connection, project)
+    connection.reach()
     with connection.codec() as codec:
         if project is not None:
             _send(connection, codec, [sending.about(CommandKind.RESUME, project)], json=json)
@@ -178,32 +192,6 @@ def halt_json(place: Partition, halt: Halt) -> dict[str, object]:
     }
 
 
-def _about(
-    connection: Connection, codec: Codec, kind: CommandKind, request: UUID | None, project: str | None
-) -> list[sending.Fields]:
-    if request is None or project is not None:
-        return [sending.about(kind, str(project), str(request) if request else None)]
-    with connection.ledger() as reader:
-        found = survey(reader, codec, lambda entry: entry.project, about=str(request))
-    projects = sorted(found.requests.values())
-    if not projects:
-        raise Refused(Reason.UNKNOWN_REQUEST, "not in the ledger; was it accepted? `dsr status REQUEST` knows more")
-    if len(projects) > 1:
-        raise typer.BadParameter(f"the request is in several projects ({', '.join(projects)}): say --project")
-    return [sending.about(kind, projects[0], str(request))]
-
-
-def _accepted_since(connection: Connection, codec: Codec, project: str, since: int) -> list[RequestEntry]:
-    def keep(entry: RequestEntry) -> RequestEntry | None:
-        ours = entry.project == project and entry.accepted >= since
-        cancellable = not entry.ended and entry.cancel_command is None and entry.reached is not Stage.ERASED
-        return entry if ours and cancellable else None
-
-    with connection.ledger() as reader:
-        found = survey(reader, codec, keep)
-    return sorted(found.requests.values(), key=lambda entry: (entry.accepted, entry.request_id))
-
-
 def _agreed(entries: Sequence[RequestEntry], project: str, *, yes: bool) -> bool:
     if not entries:
         remark(f"no open request of {project} was accepted since then; nothing was sent")
@@ -212,22 +200,34 @@ def _agreed(entries: Sequence[RequestEntry], project: str, *, yes: bool) -> bool
     told = ", ".join(f"{count:,} {stage}" for stage, count in stages.most_common())
     first, last = shown(entries[0].accepted), shown(entries[-1].accepted)
     remark(f"{plural(len(entries), 'open request')} of {project}, accepted from {first} to {last} (UTC): {told}")
+    if not yes and not sys.stdin.isatty():
+        remark("nothing was sent; use --yes")
+        raise typer.Exit(1)
     if not yes:
         typer.confirm("Cancel all of them?", abort=True, err=True)
     return True
 
 
 def _send(connection: Connection, codec: Codec, commands: Sequence[sending.Fields], *, json: bool) -> None:
-    rules = connection.settings.rules()
-    for fields in commands:
-        sending.check(fields, rules)
+    if not commands:
+        return
+    first = commands[0]
+    if not connection.has(first["project"]):
+        remark("these settings have no such project any more; a service without it refuses the command")
     delivered = sending.send(connection, codec, commands)
     for fields, there in zip(commands, delivered, strict=True):
         if there:
             _tell(fields, json=json)
-    if not all(delivered):
-        raise Fatal(Reason.BROKER_UNREACHABLE, f"{delivered.count(False):,} commands may not have arrived; send again")
-    remark("sent; `dsr watch` shows the answers", DIM)
+    alone = first["subject_request_id"] if len(commands) == 1 else None
+    follow = f"dsr watch {alone}" if alone else f"dsr watch -p {first['project']} --since 1m"
+    sending.ensure(delivered, "command", f"`{follow}` shows the answer of what has; else send it again")
+    remark(f"sent; `{follow}` shows the {'answer' if len(commands) == 1 else 'answers'}", DIM)
+
+
+def _known(connection: Connection, project: str | None) -> None:
+    """For what changes a project as such: the service would refuse the command for any other."""
+    if not connection.has(project):
+        raise Refused(Reason.UNKNOWN_PROJECT)
 
 
 def _tell(fields: sending.Fields, *, json: bool) -> None:

@@ -14,7 +14,10 @@ from consumer.domain.deadline import millis
 from consumer.domain.subject import Millis
 
 File = Annotated[
-    Path | None, typer.Option("--settings", "-s", help="TOML file; else $DSR_SETTINGS, else dsr.toml if it is there.")
+    Path | None,
+    typer.Option(
+        "--settings", "-s", metavar="FILE", help="TOML file; else $DSR_SETTINGS, else dsr.toml if it is there."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs: one object a line.")]
 Embedded = Annotated[

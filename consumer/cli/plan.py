@@ -12,12 +12,13 @@ import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
 from consumer.cli import sending
-from consumer.cli.identities import OPENDSR, IdType, read_lines
+from consumer.cli.identities import OPENDSR, IdType, Kind, oddity, read_lines
 from consumer.cli.options import TIME, AsJson, File, instant, now
-from consumer.cli.printing import BAD, emit, plural, say, span
+from consumer.cli.printing import BAD, emit, plural, remark, say, span
+from consumer.cli.printing import lines as in_lines
 from consumer.domain.command import CommandKind
 from consumer.domain.deadline import Regulation
-from consumer.domain.errors import Fatal, Poison, Reason
+from consumer.domain.errors import Poison, Reason, Refused
 from consumer.domain.forecast import Forecast, Objection, Rehearsal
 from consumer.settings import load
 
@@ -28,9 +29,9 @@ SHOWN = 20
 def plan(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Ids or commands, one a line; - is stdin.")],
     project: Annotated[
-        str | None, typer.Option("--project", "-p", help="For ids, and commands that name none.")
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="For ids, and commands that name none.")
     ] = None,
-    kind: Annotated[IdType, typer.Option("--type", "-t", help="What the ids are.")] = IdType.USER_ID,
+    kind: Kind = IdType.USER_ID,
     regulation: Annotated[Regulation | None, typer.Option(help="For ids: decides the deadline.")] = None,
     submitted: Annotated[
         int | None, typer.Option(parser=instant, metavar="TIME", help=f"For ids; default: now. {TIME}")
@@ -58,8 +59,8 @@ def plan(
       projects[]  project requests posts ids ids_per_post[] repeated_ids e_mails
                   seconds held{} posts_after_approval at_risk_lines[]
                   breached_lines[]
-    Exit codes: 0 nothing would be refused; 1 something would; 2 usage or
-      settings.
+    Exit codes: 0 nothing would be refused; 1 something would, or there is no
+      such project; 2 usage or settings.
     """
     loaded = load(settings)
     rehearsal = Rehearsal(loaded.rules(), now(), loaded.linger_s)
@@ -71,17 +72,24 @@ def plan(
     if not as_commands and project is None:
         raise typer.BadParameter("--project is missing: the file holds ids")
     if project is not None and project not in loaded.projects:
-        raise Fatal(Reason.INVALID_SETTINGS, "there is no such project in the settings")
+        raise Refused(Reason.UNKNOWN_PROJECT)
     body = {
         "project": project,
         "subject_request_type": "erasure",
         "regulation": regulation.value if regulation else None,
         "submitted_time": submitted if submitted is not None else now(),
     }
+    odd: dict[str, list[int]] = {}
     for number, line in lines:
+        if not as_commands and (objection := oddity(line)):
+            rehearsal.object(number, Reason.UNSUPPORTED_IDENTITY)
+            odd.setdefault(objection, []).append(number)
+            continue
         fields = _command(line, project) if as_commands else _submission(line, kind, body)
         _take(rehearsal, codec, number, fields)
     _report(rehearsal, len(lines), json=json)
+    for objection, numbers in odd.items():
+        remark(f"{in_lines(numbers)}: {objection}", BAD)
     raise typer.Exit(1 if rehearsal.objections else 0)
 
 
@@ -137,7 +145,7 @@ def _objection_line(objection: Objection) -> str:
 
 def _describe(forecast: Forecast) -> None:
     say(f"\n{forecast.project}: {plural(forecast.requests, 'request')}")
-    calls = f"{plural(len(forecast.posts), 'POST')} of {forecast.ids:,} ids in all"
+    calls = f"{plural(len(forecast.posts), 'POST')} of {plural(forecast.ids, 'id')}"
     say(f"  sent       {calls}, the last one after {span(int(forecast.seconds * 1000))}")
     say(f"  e-mails    {plural(len(forecast.posts), 'e-mail')} to every admin of the project, one for each POST")
     if forecast.repeated:
@@ -145,13 +153,12 @@ def _describe(forecast: Forecast) -> None:
     for reason, count in forecast.held.items():
         say(f"  held       {plural(count, 'request')}: {reason}", "yellow")
     if forecast.posts_of_held:
-        more = f"{plural(len(forecast.posts_of_held), 'POST')} of {sum(forecast.posts_of_held):,} ids"
+        more = f"{plural(len(forecast.posts_of_held), 'POST')} of {plural(sum(forecast.posts_of_held), 'id')}"
         say(f"             {more} more once approved or released")
     for what, numbers in (("at risk", forecast.at_risk), ("breached", forecast.breached)):
         if numbers:
-            first = ", ".join(map(str, numbers[:SHOWN])) + (" …" if len(numbers) > SHOWN else "")
             say(
-                f"  {what:<10} {plural(len(numbers), 'deadline')}: lines {first}",
+                f"  {what:<10} {plural(len(numbers), 'deadline')}: {in_lines(numbers)}",
                 "yellow" if what == "at risk" else BAD,
             )
 

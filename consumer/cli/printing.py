@@ -6,7 +6,7 @@ Answers go to stdout, everything about the answering (which broker, hints, quest
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -18,6 +18,8 @@ from consumer.domain.subject import Millis
 
 PIPE_COLUMNS = 200
 """Width of tables that nobody's terminal limits: ids and names must not be cut for `grep`."""
+
+MOST_SPANS = 20
 
 out, err = Console(), Console(stderr=True)
 
@@ -72,6 +74,24 @@ def span(milliseconds: int) -> str:
         count, rest = divmod(rest, size)
         parts += [f"{count} {unit}"] if count else []
     return ("-" if late else "") + (" ".join(parts[:2]) or "0 s")
+
+
+def slack(seconds: int) -> str:
+    """How much room a deadline leaves, or how late it will be."""
+    return f"late by {span(-seconds * 1000)}" if seconds < 0 else f"slack {span(seconds * 1000)}"
+
+
+def lines(numbers: Sequence[int]) -> str:
+    """`line 3`, `lines 1-3, 7`: these numbers, in ascending order."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    told = [f"{first}-{last}" if last > first else str(first) for first, last in spans]
+    more = f" and {len(told) - MOST_SPANS:,} more places" if len(told) > MOST_SPANS else ""
+    return ("line " if len(numbers) == 1 else "lines ") + ", ".join(told[:MOST_SPANS]) + more
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

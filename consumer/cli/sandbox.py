@@ -12,7 +12,6 @@ import typer
 
 from consumer.cli.options import AsJson, now
 from consumer.cli.printing import DIM, emit, remark, say
-from consumer.domain.errors import Fatal, Reason
 from consumer.domain.subject import Millis
 from consumer.ports import Clock, Region
 from consumer.sandbox.amplitude.keys import Holder, Level
@@ -23,6 +22,13 @@ from consumer.sandbox.clock import ManualClock, ScaledClock
 from consumer.settings import KafkaSettings
 
 PARTITIONS = 3
+DEFAULT_APP = "829000"
+NAMED = {DEFAULT_APP: ("shop", "acme")}
+"""Projects and orgs as the documentation's examples call them; others are called what Amplitude calls them."""
+FORGETFUL = (
+    "this broker keeps no offsets: a restart of `dsr run` reads every command again (answered as duplicates), and "
+    "`dlq redrive` repeats itself"
+)
 
 
 def sandbox(
@@ -49,7 +55,8 @@ def sandbox(
     Everybody exists there; user ids that begin with `ghost-` do not. `/fake/*`
     seeds people, injects faults, moves the calendar and shows counters. The
     made-up keys are printed: they open nothing else. With --kafka the topics
-    are there already, and `dsr topics` cannot look at them.
+    are there already, and `dsr topics` cannot look at them. App 829000, which
+    is there if none is named, is called `shop` in the settings.
 
     \b
     Examples:
@@ -61,7 +68,7 @@ def sandbox(
       "projects":[{"app","region","org","api_key","secret_key"}]}
     Exit codes: 0 ended by you; 2 usage or settings.
     """
-    holders = [_holder(text) for text in project or ["829000"]]
+    holders = [_holder(text) for text in project or [DEFAULT_APP]]
     start = Millis(start_ms) if start_ms is not None else now()
     clock: Clock = ManualClock(start) if manual else ScaledClock(start, speed, origin_s=origin_s)
     pocket = PocketAmplitude(clock, Knobs(lead_days=lead_days, gate_s=gate_s))
@@ -104,11 +111,13 @@ async def _serve(
     try:
         await pocket.start(*address)
     except OSError:
-        raise Fatal(Reason.INVALID_SETTINGS, "that address cannot be listened on") from None
+        raise typer.BadParameter("that host and port cannot be listened on: is the port in use already?") from None
     if json:
         emit(_as_json(pocket, keyed, bootstrap))
     else:
         say(_snippet(pocket, keyed, bootstrap))
+    if bootstrap is not None:
+        remark(FORGETFUL)
     remark("the sandbox is open; Ctrl-C closes it, and all is forgotten", DIM)
     await stopped.wait()
     await pocket.stop()
@@ -126,16 +135,17 @@ def _as_json(
 
 
 def _snippet(pocket: PocketAmplitude, keyed: list[tuple[Holder, tuple[str, str]]], bootstrap: str | None) -> str:
-    """Settings that go with it. The names of projects are the apps'."""
+    """Settings that go with it."""
     lines = ["# made-up keys of a sandbox: they open nothing else", "linger_s = 1"]
     if bootstrap is not None:
         lines += ["", "[kafka]", f'bootstrap_servers = "{bootstrap}"', f"partitions = {PARTITIONS}"]
-        lines += ["verify_topics = false  # this broker cannot describe them"]
+        lines += ["verify_topics = false  # this broker cannot describe them", f"# {FORGETFUL}"]
     for holder, (api_key, secret_key) in keyed:
+        name, org = NAMED.get(str(holder.app), (str(holder.app), holder.org))
         lines += [
             "",
-            f'[projects."{holder.app}"]',
-            f'org = "{holder.org}"',
+            f'[projects."{name}"]',
+            f'org = "{org}"',
             f'region = "{holder.region.value}"',
             f'base_url = "{pocket.url_of(holder.region)}"',
             f'api_key = "{api_key}"',

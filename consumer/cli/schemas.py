@@ -17,12 +17,11 @@ from consumer.adapters.avro.registry import Incompatible, NotFound, RegistryClie
 from consumer.cli.connection import Registry, registry_of, secret_in, subject_names
 from consumer.cli.options import AsJson, File
 from consumer.cli.printing import emit, remark, say, show, table
-from consumer.domain.errors import Fatal, Reason
 from consumer.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="The record schemas: list, show, compare with a registry, register.")
 
-Url = Annotated[str | None, typer.Option("--registry", metavar="URL", help="Else [schema_registry] of the settings.")]
+Url = Annotated[str | None, typer.Option("--registry", metavar="URL", help="Else schema_registry.url of the settings.")]
 User = Annotated[str, typer.Option(help="Whom to log in as, with --registry.")]
 PasswordFile = Annotated[Path | None, typer.Option(help="A file with the password, with --registry.")]
 
@@ -188,7 +187,7 @@ def _registry(url: str | None, user: str, password_file: Path | None, file: Path
     if url is None:
         found = registry_of(load(file))
         if found is None:
-            raise Fatal(Reason.INVALID_SETTINGS, "no registry: say --registry URL, or set schema_registry.url")
+            raise typer.BadParameter("no registry: say --registry URL, or set schema_registry.url")
         return found
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter("the registry's URL starts with http:// or https://")

@@ -13,7 +13,7 @@ from consumer.adapters.kafka import desk
 from consumer.cli.connection import Connection
 from consumer.cli.options import now
 from consumer.domain.command import CommandKind, Rules, concerned, judge, parse
-from consumer.domain.errors import Poison, Reason, Refused
+from consumer.domain.errors import Fatal, Poison, Reason, Refused
 from consumer.domain.lifecycle import ENDS, Stage
 from consumer.domain.subject import OrgId, ProjectId
 
@@ -70,6 +70,17 @@ def send(connection: Connection, codec: Codec, commands: Sequence[Fields]) -> li
     orgs = {rule.project: rule.org for rule in connection.settings.rules().values()}
     records = [(_key(fields, orgs).encode(), codec.encode(schemas.COMMANDS, fields)) for fields in commands]
     return desk.send(connection.config, connection.kafka.commands, records)
+
+
+def ensure(delivered: Sequence[bool], what: str, remedy: str) -> None:
+    """`Fatal(BROKER_UNREACHABLE)` unless Kafka certainly has all of them; `remedy` is what to do then."""
+    doubtful = delivered.count(False)
+    if not doubtful:
+        return
+    several = len(delivered) > 1
+    which = f"{doubtful:,} of {len(delivered):,} {what}s" if several else f"the {what}"
+    others = "; the others have" if doubtful < len(delivered) else ""
+    raise Fatal(Reason.BROKER_UNREACHABLE, f"{which} may or may not have arrived{others}. {remedy}")
 
 
 def _key(fields: Fields, orgs: dict[ProjectId, OrgId]) -> str:

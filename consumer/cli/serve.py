@@ -13,6 +13,7 @@ import typer
 
 from consumer.adapters.logs import configure
 from consumer.adapters.meters import LoggingMeter
+from consumer.cli.connection import reach
 from consumer.cli.embedded import Place, announced
 from consumer.cli.options import File
 from consumer.cli.printing import remark
@@ -41,15 +42,19 @@ def run(
       dsr run --embedded            # try it with your own keys, without a Kafka
 
     \b
-    Logs are JSON, one object a line, on stdout.
+    Logs are JSON, one object a line, on stdout (coloured lines on a terminal).
     Exit codes: 0 asked to end; 2 usage or settings; 3 a fatal error, to be
       restarted.
     """
     configure("info", sys.stdout)
     loaded = load(settings)
+    if not loaded.projects:
+        remark("no projects in the settings: every command will be refused (unknown_project)")
+        remark("add [projects.NAME] with region, api_key_file and secret_key_file to dsr.toml")
     if embedded:
         _run_embedded(loaded)
     else:
+        reach(loaded)
         asyncio.run(_run(loaded))
 
 

@@ -13,8 +13,9 @@ from consumer.cli import sending, stories
 from consumer.cli.connection import Connection, connect
 from consumer.cli.instruct import halt_json, halt_line
 from consumer.cli.options import AsJson, Embedded, File, now
-from consumer.cli.printing import BAD, emit, iso, out, remark, say, show, span, table
+from consumer.cli.printing import BAD, emit, iso, out, remark, say, show, slack, span, table
 from consumer.domain.entry import IdentityState, RequestEntry
+from consumer.domain.errors import Reason, Refused
 from consumer.domain.lifecycle import Stage
 from consumer.domain.overview import Glimpse, ProjectOverview, overview
 from consumer.domain.project import ProjectState
@@ -24,7 +25,7 @@ from consumer.domain.subject import ProjectId
 
 def status(
     request: Annotated[UUID | None, typer.Argument(metavar="REQUEST", help="Everything about this request.")] = None,
-    project: Annotated[str | None, typer.Option("--project", "-p", help="Only this project.")] = None,
+    project: Annotated[str | None, typer.Option("--project", "-p", metavar="NAME", help="Only this project.")] = None,
     settings: File = None,
     embedded: Embedded = False,
     json: AsJson = False,
@@ -51,10 +52,11 @@ def status(
                   deadline expected slack_seconds closed
                   results[] (position stage reason jobs[])
       history[]   DsrOutcome, times in ISO 8601
-    Exit codes: 0 shown; 1 nothing is known of the request; 2 usage or settings;
-      3 Kafka could not be reached.
+    Exit codes: 0 shown; 1 nothing is known of the request or the project;
+      2 usage or settings; 3 Kafka could not be reached.
     """
     connection = connect(settings, use_embedded=embedded)
+    connection.reach()
     with connection.codec() as codec:
         if request is None:
             _all(connection, codec, project, json=json)
@@ -67,6 +69,8 @@ def _all(connection: Connection, codec: Codec, project: str | None, *, json: boo
         found = survey(reader, codec, Glimpse.of)
     rows = overview(found.requests.values(), found.projects, now())
     rows = [row for row in rows if project in {None, row.project}]
+    if not rows and not connection.has(project):
+        raise Refused(Reason.UNKNOWN_PROJECT)
     if json:
         halts = [halt_json(place, halt) for place, halt in sorted(found.halts.items())]
         emit({"projects": [_row_json(row) for row in rows], "halts": halts})
@@ -82,7 +86,7 @@ def _all(connection: Connection, codec: Codec, project: str | None, *, json: boo
 def _table(rows: list[ProjectOverview]) -> None:
     stages = [stage for stage in Stage if any(row.stages[stage] for row in rows)]
     numbers = (*map(str, stages), "at risk", "breached")
-    filled = table("project", *numbers, "oldest open", "", right=numbers)
+    filled = table("project", *numbers, "oldest open", "state", right=numbers)
     for row in rows:
         counts = [f"{row.stages[stage]:,}" if row.stages[stage] else "-" for stage in stages]
         risk = [
@@ -116,6 +120,8 @@ def _one(connection: Connection, codec: Codec, request: str, project: str | None
         found = survey(reader, codec, lambda entry: entry, about=request)
     entries = [entry for entry in found.requests.values() if project in {None, entry.project}]
     history = [o for o in _history(connection, codec, request) if project in {None, o["project"]}]
+    if not entries and not history and not connection.has(project):
+        raise Refused(Reason.UNKNOWN_PROJECT)
     if not entries and not history:
         remark("nothing is known of that request: not accepted yet, forgotten, or never sent")
         return 1
@@ -180,7 +186,7 @@ def _show(one: dict[str, Any]) -> None:
     say(f"\n{one['project']} (org {one['org']}): {one['stage']}{f' ({reason})' if reason else ''}{again}")
     for name in ("submitted", "accepted", "deadline", "expected", "closed"):
         if one[name]:
-            room = f"   slack {span(one['slack_seconds'] * 1000)}" if name == "expected" else ""
+            room = f"   {slack(one['slack_seconds'])}" if name == "expected" else ""
             say(f"  {name:<10} {one[name]}{room}")
     filled = table("  position", "stage", "reason", "jobs", right=("  position",))
     for result in one["results"]:

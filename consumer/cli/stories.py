@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from consumer.cli.printing import iso, out, say, span
+from consumer.cli.printing import iso, out, say, slack
 from consumer.domain.lifecycle import ENDS
 
 _TIMES = ("submitted_time", "deadline", "expected_completion_time", "occurred_time")
@@ -28,11 +28,11 @@ def word(outcome: dict[str, Any]) -> str:
 def line(outcome: dict[str, Any]) -> str:
     """One line: when, which request, where, what, and how much room is left."""
     room = outcome["slack_seconds"]
-    slack = f"  slack {span(room * 1000)}" if room is not None and outcome["kind"] != "reply" else ""
+    left = f"  {slack(room)}" if room is not None and outcome["kind"] != "reply" else ""
     place = outcome["project"] or outcome["org"] or "-"
     day = f" on {outcome['scheduled_day']}" if outcome["stage"] == "scheduled" and outcome["scheduled_day"] else ""
     request = outcome["subject_request_id"] or "(the whole project)".ljust(36)
-    return f"{iso(outcome['occurred_time'])}  {request}  {place:<12}  {word(outcome)}{day}{slack}"
+    return f"{iso(outcome['occurred_time'])}  {request}  {place:<12}  {word(outcome)}{day}{left}"
 
 
 def tell(outcome: dict[str, Any]) -> None:

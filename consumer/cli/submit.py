@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -11,33 +12,41 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka.reading import Positions
 from consumer.cli import sending, stories
 from consumer.cli.connection import Connection, connect
-from consumer.cli.identities import IdType, Person, given, listed
+from consumer.cli.identities import IdType, Kind, Person, given, listed, oddity
 from consumer.cli.options import TIME, AsJson, Embedded, File, instant, now
-from consumer.cli.printing import BAD, DIM, emit, plural, remark, say
-from consumer.domain.command import CommandKind, RequestType, concerned
+from consumer.cli.printing import BAD, DIM, emit, lines, plural, remark, say
+from consumer.domain.command import CommandKind, RequestType, Rules, concerned
 from consumer.domain.deadline import Regulation
-from consumer.domain.errors import Fatal, Reason, Refused
+from consumer.domain.errors import Refused
 
 app = typer.Typer(no_args_is_help=True, help="Ask for somebody to be erased.")
 
-Users = Annotated[list[str] | None, typer.Option("--user-id", "-u", help="Amplitude user id, exact. Repeatable.")]
-AmplitudeIds = Annotated[list[str] | None, typer.Option("--amplitude-id", "-a", help="Amplitude ID. Repeatable.")]
+Users = Annotated[
+    list[str] | None, typer.Option("--user-id", "-u", metavar="ID", help="Amplitude user id, exact. Repeatable.")
+]
+AmplitudeIds = Annotated[
+    list[str] | None, typer.Option("--amplitude-id", "-a", metavar="ID", help="Amplitude ID. Repeatable.")
+]
 Emails = Annotated[
     list[str] | None,
-    typer.Option("--email", "-e", help="Only where the project's user id is the e-mail address. Repeatable."),
+    typer.Option(
+        "--email", "-e", metavar="ID", help="Only where the project's user id is the e-mail address. Repeatable."
+    ),
 ]
 
 
 @app.command()
 def erase(
-    project: Annotated[str | None, typer.Option("--project", "-p", help="The project's name in the settings.")] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="The project's name in the settings.")
+    ] = None,
     users: Users = None,
     amplitude_ids: AmplitudeIds = None,
     emails: Emails = None,
     file: Annotated[
         str | None, typer.Option("--file", "-f", metavar="FILE", help="A file with one id a line; - is stdin.")
     ] = None,
-    kind: Annotated[IdType, typer.Option("--type", "-t", help="What the lines of the file are.")] = IdType.USER_ID,
+    kind: Kind = IdType.USER_ID,
     together: Annotated[bool, typer.Option("--together", help="All lines are one request (one person).")] = False,
     regulation: Annotated[Regulation | None, typer.Option(help="Decides the deadline.")] = None,
     submitted: Annotated[
@@ -53,7 +62,8 @@ def erase(
     org: Annotated[str | None, typer.Option(help="The Amplitude org, with --scope-org.")] = None,
     scope_org: Annotated[bool, typer.Option("--scope-org", help="Every project of --org, one answer each.")] = False,
     request_id: Annotated[
-        UUID | None, typer.Option(help="The request's UUID, if you have one: asking again is then no second request.")
+        UUID | None,
+        typer.Option(metavar="ID", help="The request's UUID, if you have one: asking again is then no second request."),
     ] = None,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Send it even if these settings say that it would be refused.")
@@ -84,12 +94,15 @@ def erase(
       dsr submit erase --scope-org --org acme -u u-1001 --wait
 
     \b
-    JSON, one a request: {"request_id","command_id","project","org","line"};
-      with --wait, outcomes as of `dsr watch` follow.
+    JSON, one a request: {"request_id","command_id","project","org","line",
+      "sent"}, sent false: in doubt; with --wait, outcomes as of `dsr watch`
+      follow.
     Exit codes: 0 sent (with --wait: done or not_found); 1 it would be refused
       and nothing was sent, or it ended otherwise; 2 usage or settings; 3 Kafka
       could not be reached.
     """
+    if requested_by is not None and "@" in requested_by:
+        raise typer.BadParameter("--requested-by is published: name a role or a system, not a person's address")
     people = _people(users or [], amplitude_ids or [], emails or [], file, kind, together)
     _usage(people, project, org, scope_org, request_id)
     body = {
@@ -114,6 +127,7 @@ def erase(
     connection = connect(settings, use_embedded=embedded)
     if not unchecked:
         _check(connection, commands, people)
+    connection.reach()
     with connection.codec() as codec:
         raise typer.Exit(_submit(connection, codec, commands, people, wait=wait, json=json))
 
@@ -122,9 +136,14 @@ def _people(
     users: list[str], amplitude_ids: list[str], emails: list[str], file: str | None, kind: IdType, together: bool
 ) -> list[Person]:
     named = given(users, amplitude_ids, emails)
+    if file is not None and not named:
+        people = listed(file, kind, together=together)
+        if not people:
+            raise typer.BadParameter("the file is empty")
+        return people
     if named and file is not None:
         raise typer.BadParameter("name people by options or by --file, not both")
-    return named if file is None else listed(file, kind, together=together)
+    return named
 
 
 def _usage(people: list[Person], project: str | None, org: str | None, scope_org: bool, request: UUID | None) -> None:
@@ -140,19 +159,30 @@ def _usage(people: list[Person], project: str | None, org: str | None, scope_org
 
 def _check(connection: Connection, commands: list[sending.Fields], people: list[Person]) -> None:
     """Say what would be refused, by line; nothing is sent then."""
-    refused, rules = 0, connection.settings.rules()
+    rules = connection.settings.rules()
+    places: dict[str, list[int]] = {}
     for fields, person in zip(commands, people, strict=True):
-        try:
-            sending.check(fields, rules)
-        except Refused as refusal:
-            refused += 1
-            where = f"line {person.line}: " if person.line else ""
-            remark(where + sending.explained(refusal), BAD)
-    if refused:
-        remark(f"{plural(refused, 'request')} would be refused; nothing was sent (--unchecked sends anyway)")
+        if objection := _objection(fields, person, rules):
+            places.setdefault(objection, []).append(person.line)
+    for objection, where in places.items():
+        remark(f"{lines(where)}: {objection}" if where[0] else objection, BAD)
+    if places:
+        refused = plural(sum(map(len, places.values())), "request")
+        remark(f"{refused} objected to; nothing was sent (--unchecked sends anyway)")
         raise typer.Exit(1)
     if not rules:
         remark("no projects in these settings, so only the service can tell whether it knows this one", DIM)
+
+
+def _objection(fields: sending.Fields, person: Person, rules: Rules) -> str | None:
+    odd = next(filter(None, (oddity(identity["identity_value"]) for identity in person.identities)), None)
+    if odd is not None:
+        return odd
+    try:
+        sending.check(fields, rules)
+    except Refused as refusal:
+        return sending.explained(refusal)
+    return None
 
 
 def _submit(
@@ -167,21 +197,28 @@ def _submit(
     awaited = _awaited(connection, commands) if wait else None
     start = _ends(connection) if wait else {}
     delivered = sending.send(connection, codec, commands)
-    for fields, person, there in zip(commands, people, delivered, strict=True):
-        if there:
-            _tell(fields, person, json=json)
-    if not all(delivered):
-        lost = plural(delivered.count(False), "request")
-        raise Fatal(Reason.BROKER_UNREACHABLE, f"{lost} of {len(commands):,} may not have arrived; the others have")
+    _report(commands, people, delivered, json=json)
     return 0 if awaited is None else _follow(connection, codec, awaited, start, json=json)
 
 
-def _tell(fields: sending.Fields, person: Person, *, json: bool) -> None:
-    if not json:
-        say(fields["subject_request_id"])
-        return
+def _report(
+    commands: Sequence[sending.Fields], people: Sequence[Person], delivered: Sequence[bool], *, json: bool
+) -> None:
+    """The id of every request, of those in doubt too: it is what makes asking again harmless. `Fatal` if any is."""
+    for fields, person, there in zip(commands, people, delivered, strict=True):
+        if json:
+            emit(_as_json(fields, person, sent=there))
+        elif there:
+            say(fields["subject_request_id"])
+        else:
+            where = f" (line {person.line})" if person.line else ""
+            remark(f"in doubt: {fields['subject_request_id']}{where}", BAD)
+    sending.ensure(delivered, "request", "Repeating it with `--request-id` and the id above cannot ask twice")
+
+
+def _as_json(fields: sending.Fields, person: Person, *, sent: bool) -> dict[str, object]:
     told = {"request_id": fields["subject_request_id"], "command_id": fields["command_id"]}
-    emit(told | {"project": fields["project"], "org": fields["org"], "line": person.line or None})
+    return told | {"project": fields["project"], "org": fields["org"], "line": person.line or None, "sent": sent}
 
 
 def _awaited(connection: Connection, commands: list[sending.Fields]) -> sending.Awaited:

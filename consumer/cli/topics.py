@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from consumer.adapters.kafka import admin
+from consumer.cli.connection import reach
 from consumer.cli.options import AsJson, File
-from consumer.cli.printing import BAD, GOOD, emit, say
+from consumer.cli.printing import BAD, GOOD, emit, remark, say
 from consumer.domain.deadline import DAY_MS
 from consumer.service import client_config, topic_specs
-from consumer.settings import load
+from consumer.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, help="Create the Kafka topics, or check them. Needs no Amplitude.")
 
@@ -34,7 +36,7 @@ def create(
     Exit codes: 0 all are there now; 2 usage or settings; 3 Kafka could not be
       reached, or refuses.
     """
-    loaded = load(settings)
+    loaded = _reached(settings)
     wanted = topic_specs(loaded)
     made = admin.create(client_config(loaded), wanted, replication)
     if json:
@@ -60,7 +62,7 @@ def check(settings: File = None, json: AsJson = False) -> None:
     Exit codes: 0 all is well; 1 something is wrong; 2 usage or settings; 3
       Kafka could not be reached.
     """
-    loaded = load(settings)
+    loaded = _reached(settings)
     findings = admin.check(client_config(loaded), topic_specs(loaded), loaded.dedupe_days * DAY_MS)
     for finding in findings:
         told = {"topic": finding.topic, "flaw": finding.flaw.value}
@@ -71,3 +73,13 @@ def check(settings: File = None, json: AsJson = False) -> None:
     if not findings and not json:
         say("topics are as they should be", GOOD)
     raise typer.Exit(1 if findings else 0)
+
+
+def _reached(file: Path | None) -> Settings:
+    """The settings, once Kafka answers. Ends the command, with 0, where there is nothing to make or to check."""
+    loaded = load(file)
+    if not loaded.kafka.verify_topics:
+        remark("this broker cannot describe its topics (kafka.verify_topics = false); nothing to check")
+        raise typer.Exit(0)
+    reach(loaded)
+    return loaded

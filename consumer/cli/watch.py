@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 from uuid import UUID
 
@@ -13,12 +14,13 @@ from consumer.cli import sending, stories
 from consumer.cli.connection import connect
 from consumer.cli.options import AsJson, Embedded, File, Since
 from consumer.cli.printing import DIM, emit, remark
+from consumer.domain.errors import Reason, Refused
 from consumer.domain.subject import Millis
 
 
 def watch(
     request: Annotated[UUID | None, typer.Argument(metavar="REQUEST", help="Only this request.")] = None,
-    project: Annotated[str | None, typer.Option("--project", "-p", help="Only this project.")] = None,
+    project: Annotated[str | None, typer.Option("--project", "-p", metavar="NAME", help="Only this project.")] = None,
     since: Since = None,
     settings: File = None,
     embedded: Embedded = False,
@@ -38,11 +40,15 @@ def watch(
 
     \b
     JSON: one DsrOutcome a line, its times in ISO 8601.
-    Exit codes: 0 ended by you; 2 usage or settings; 3 Kafka could not be
-      reached.
+    Exit codes: 0 ended by you; 1 there is no such project; 2 usage or settings;
+      3 Kafka could not be reached.
     """
     connection = connect(settings, use_embedded=embedded)
+    if not connection.has(project):
+        raise Refused(Reason.UNKNOWN_PROJECT)
+    signal.signal(signal.SIGTERM, _interrupted)
     try:
+        connection.reach()
         with connection.codec() as codec, connection.outcomes() as reader:
             start = _start(reader, request, since)
             remark("following the outcomes; Ctrl-C ends it", DIM)
@@ -55,6 +61,11 @@ def watch(
                     emit(stories.as_json(outcome)) if json else stories.tell(outcome)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+def _interrupted(_number: int, _frame: object) -> None:
+    """SIGTERM is as good an end as Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def _start(reader: TopicReader, request: UUID | None, since: int | None) -> Positions | None:

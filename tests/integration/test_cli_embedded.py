@@ -150,9 +150,10 @@ def test_the_sandbox_with_a_broker_serves_a_whole_installation(here):
     with running(here, "sandbox", "--kafka", until="Ctrl-C") as (snippet, _):
         settings = ("-s", str(snippet))
         with running(here, "run", *settings, until='"started"'):
-            done = dsr("submit", "erase", "-p", "829000", "-u", "ghost-1", "--wait", *settings)
+            done = dsr("submit", "erase", "-p", "shop", "-u", "ghost-1", "--wait", *settings)
             assert "not_found" in done.stdout
             assert "embedded" not in done.stderr
+            assert "reads every command again" in snippet.read_text()
             bootstrap = tomllib.loads(snippet.read_text())["kafka"]["bootstrap_servers"]
             producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
             producer.produce("dsr.commands", b"jane-roe", b"jane")

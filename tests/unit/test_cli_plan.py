@@ -138,7 +138,14 @@ def test_a_command_without_a_project_gets_the_one_that_was_named(plan):
     assert (0, "shop") == (code, json.loads(printed)["projects"][0]["project"])
 
 
-@pytest.mark.parametrize("arguments", [(), ("-p", "mars")])
-def test_ids_need_a_project_of_the_settings(plan, arguments):
-    """Else it is wrong usage."""
-    assert 2 == plan(["u-1"], *arguments)[0]
+@pytest.mark.parametrize(("arguments", "code"), [((), 2), (("-p", "mars"), 1)])
+def test_ids_need_a_project_of_the_settings(plan, arguments, code):
+    """None is wrong usage, another one is refused as everywhere."""
+    assert code == plan(["u-1"], *arguments)[0]
+
+
+def test_a_line_that_is_hardly_an_id_is_objected_to(plan):
+    """As `dsr submit` does; in a file of ids a command is none."""
+    code, printed = plan(["u-1", '{"command": "submit"}', "u-2\tx"], "-p", "shop")
+    assert 1 == code
+    assert [False, True, True] == [f"line {n}: unsupported_identity" in printed for n in (1, 2, 3)]

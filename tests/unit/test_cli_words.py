@@ -3,15 +3,17 @@
 import os
 import subprocess
 import sys
+from typing import get_type_hints
 
 import pytest
 import typer
+from rich.text import Text
 
 from consumer.cli import app, embedded, main
 from consumer.cli.embedded import Place
 from consumer.cli.identities import IdType, given, listed
 from consumer.cli.options import instant, now
-from consumer.cli.printing import iso, span
+from consumer.cli.printing import iso, lines, slack, span
 from consumer.cli.sending import Awaited
 from consumer.cli.stories import word
 from consumer.domain.errors import Fatal
@@ -156,10 +158,70 @@ def test_every_help_teaches(name, callback, monkeypatch, capsys):
     assert 0 == ended.value.code
     printed = capsys.readouterr().out
     assert f"dsr {' '.join(name)}" in printed
-    if name != ("demo",):
-        assert "Example" in printed
-        assert "Exit codes: 0" in printed
+    assert "Example" in printed
+    assert "Exit codes: 0" in printed
     assert [] == [line for line in callback.__doc__.splitlines()[1:] if len(line) > 82]
+
+
+def texts(callback):
+    for parameter in get_type_hints(callback, include_extras=True).values():
+        yield from (each.help for each in getattr(parameter, "__metadata__", ()) if getattr(each, "help", None))
+
+
+@pytest.mark.parametrize(("name", "callback"), [pytest.param(*each, id="-".join(each[0])) for each in commands()])
+def test_no_word_of_a_help_text_is_eaten(name, callback):
+    """Square brackets are markup to whoever prints it, and leave a gap; words run together when a string is split."""
+    for text in texts(callback):
+        assert text == Text.from_markup(text).plain
+        assert "  " not in text.strip()
+        assert text.endswith(".")
+    written = callback.__doc__.replace("\b", "")
+    assert written == Text.from_markup(written).plain
+
+
+def test_a_registry_is_named_by_its_setting(monkeypatch, capsys):
+    """The sentence as it is printed."""
+    monkeypatch.setattr(sys, "argv", ["dsr", "schemas", "check", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "Else schema_registry.url of the settings." in " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("schemas", "check"), "no registry: say --registry URL"),
+        (("status", "--embedded"), "no `dsr run --embedded` is running"),
+        (("dlq", "list", "--reason", "foo"), "undecodable, unknown_schema"),
+        (("resume", "shop", "--halted"), "not both"),
+        (("resume", "shop", "--partition", "1"), "--partition goes with --halted"),
+        (("submit", "erase", "-p", "shop", "-f", "nowhere"), "the file does not exist"),
+        (("submit", "erase", "-p", "shop", "-f", "."), "that is a directory"),
+        (("submit", "erase", "-p", "shop", "-f", "/dev/null"), "the file is empty"),
+    ],
+)
+def test_usage_errors_say_what_is_wrong_and_bear_no_reason(monkeypatch, capsys, tmp_path, arguments, said):
+    """A `Reason` is a word of the records and of the settings; what was typed is neither."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["dsr", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert (2, True) == (ended.value.code, said in printed), printed
+    assert "invalid_settings" not in printed
+
+
+def test_numbers_of_lines_are_grouped():
+    """As people write them; there may be a million."""
+    assert ["line 3", "lines 1-3, 7"] == [lines([3]), lines([1, 2, 3, 7])]
+    assert "lines 1, 3" in lines(list(range(1, 100, 2)))
+    assert lines(list(range(1, 100, 2))).endswith(" and 30 more places")
+
+
+def test_a_deadline_that_will_be_missed_is_late():
+    """And no negative slack."""
+    assert ("late by 12 d", "slack 1 h") == (slack(-12 * 86_400), slack(3_600))
 
 
 def test_a_bug_is_told_by_its_place_and_not_by_its_text(monkeypatch, capsys):

@@ -13,11 +13,13 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.subject import Millis
 from consumer.turn import Partition, Record
 
+PROBE_S = 8
 ANSWER_S = 10.0
 PATIENCE_S = 20.0
 """How long an open transaction may hide the end of a partition before what is committed is taken for everything."""
@@ -29,6 +31,36 @@ EMBEDDED = "mockCluster"
 Positions = Mapping[Partition, int]
 
 
+def probe(config: Mapping[str, Any]) -> None:
+    """Returns when Kafka answers; `Fatal(BROKER_UNREACHABLE)` after `PROBE_S` without an answer. Blocks until then.
+
+    To be called before anything is produced: afterwards, what a lost connection means is less certain.
+    """
+    try:
+        AdminClient({**config, "log_level": 0}).list_topics(timeout=PROBE_S)
+    except KafkaException:
+        where = config["bootstrap.servers"]
+        unsent = f"no connection to {where} within {PROBE_S} s; nothing was sent"
+        raise Fatal(Reason.BROKER_UNREACHABLE, unsent) from None
+
+
+_LOST = {
+    KafkaError._TRANSPORT,  # noqa: SLF001 (librdkafka's public constants)
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._TIMED_OUT_QUEUE,  # noqa: SLF001
+    KafkaError._WAIT_COORD,  # noqa: SLF001
+    KafkaError.REQUEST_TIMED_OUT,
+}
+
+
+def lost(error: KafkaError) -> str:
+    """What went wrong with a broker that had answered before, in words, or in the broker's own code."""
+    if error.code() in _LOST:
+        return "the connection to Kafka was lost"
+    return f"Kafka refuses: {error.name().lstrip('_').lower()}"
+
+
 @contextmanager
 def reaching(topic: str) -> Iterator[None]:
     """Turns the client library's errors into ours: by their code, never by their text."""
@@ -38,7 +70,7 @@ def reaching(topic: str) -> Iterator[None]:
         code = error.args[0]
         if code.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:  # noqa: SLF001 (public)
             raise _missing(topic) from None
-        raise Fatal(Reason.BROKER_UNREACHABLE, f"{topic}: {code.name().lstrip('_').lower()}") from None
+        raise Fatal(Reason.BROKER_UNREACHABLE, f"{topic}: {lost(code)}") from None
 
 
 def _missing(topic: str) -> Fatal:
@@ -140,7 +172,7 @@ def _usable(message: Message) -> bool:
     if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (librdkafka's public constant)
         return True
     if error.fatal():
-        raise Fatal(Reason.BROKER_UNREACHABLE, error.name())
+        raise Fatal(Reason.BROKER_UNREACHABLE, lost(error))
     return False
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from consumer.adapters.kafka.admin import COMMAND_BYTES
-from consumer.adapters.kafka.reading import TopicReader, reaching
+from consumer.adapters.kafka.reading import TopicReader, lost, reaching
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.letter import Letter, Redriven
 from consumer.turn import Partition
@@ -101,7 +101,7 @@ def _failed(error: KafkaException) -> Fatal:
     """Nothing is aborted here: the broker does so when the next run begins, or after the transaction's timeout."""
     if error.args[0].fatal():
         return Fatal(Reason.FENCED, "another redrive has begun")
-    return Fatal(Reason.BROKER_UNREACHABLE, f"{error.args[0].name()}; what was not produced will be next time")
+    return Fatal(Reason.BROKER_UNREACHABLE, f"{lost(error.args[0])}; what was not produced will be next time")
 
 
 def _member(config: Mapping[str, Any], group: str) -> Consumer:
