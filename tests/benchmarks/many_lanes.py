@@ -71,9 +71,10 @@ async def measure(name, scenario, lanes, seconds, calls):
     ids = {app: sum(meter.ids.get(app, ())) for app in apps}
     shares = [ids[app] / wanted[app] if wanted else len(meter.left.get(app, ())) for app in apps]
     sent = sum(map(len, meter.left.values()))
+    fill = statistics.mean(n for app in apps for n in meter.ids.get(app, ()))
     typical = 1.0 if wanted else statistics.median(shares)
     print(
-        f"{name:10} {lanes:6} {ended - began:9.1f} {sent / (ended - began):8.1f} {sum(ids.values()) / sent:9.1f}"
+        f"{name:10} {lanes:6} {ended - began:9.1f} {sent / (ended - began):8.1f} {fill:9.1f}"
         f" {min(shares) / typical:22.2f} {1000 * cpu_s / sent:17.2f}   {meter.answers}"
     )
 
