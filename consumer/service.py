@@ -134,7 +134,7 @@ class RequestsStage:
         waiting: list[asyncio.Future[Any]] = [stopping, ended, lanes.failed]
         while not any(waited.done() for waited in waiting):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=self._stuck_s / 10)
-            if time.monotonic() - stream.stirred_at > self._stuck_s:
+            if self._clock.monotonic() - stream.stirred_at > self._stuck_s:
                 raise Fatal(Reason.BROKER_UNREACHABLE, "a call of the Kafka client does not return")
         for waited in (stopping, ended):
             waited.cancel()

@@ -104,11 +104,10 @@ class Stream(threading.Thread):
         self._stopping = threading.Event()
         self._mine: Assignment | None = None
         self._transactor: Transactor | None = None
-        self._stirred_at = time.monotonic()
         self.failure: BaseException | None = None
         self.report = StreamReport(alive=True, turned_at=clock.monotonic())
         """Made anew at the end of each turn, for whoever wants to read it, from any thread."""
-        self.turned_at = self.proven_at = float("-inf")
+        self.turned_at, self.proven_at = clock.monotonic(), float("-inf")
         """On the pacing clock: when the last turn began, and when the last transaction began that the broker accepted,
         which is the lease of HTTP calls."""
 
@@ -122,8 +121,8 @@ class Stream(threading.Thread):
 
     @property
     def stirred_at(self) -> float:
-        """When the thread last showed a sign of life, on `time.monotonic`. From any thread."""
-        return max(self._stirred_at, self._transactor.returned_at if self._transactor else 0.0)
+        """When the thread last showed a sign of life, on the pacing clock. From any thread."""
+        return max(self.turned_at, self._transactor.returned_at if self._transactor else self.turned_at)
 
     def stop(self) -> None:
         """Ask the thread to finish its turn, settle and leave the group. From any thread; join it afterwards."""
@@ -142,7 +141,7 @@ class Stream(threading.Thread):
 
     def _prepared(self) -> bool:
         while not self._stopping.is_set():
-            self.turned_at, self._stirred_at = self._clock.monotonic(), time.monotonic()
+            self.turned_at = self._clock.monotonic()
             try:
                 self._prepare()
             except Deferred as deferred:
@@ -163,7 +162,7 @@ class Stream(threading.Thread):
             mine.close()
 
     def _turn(self, mine: Assignment, records: list[Record]) -> None:
-        self.turned_at, self._stirred_at = self._clock.monotonic(), time.monotonic()
+        self.turned_at = self._clock.monotonic()
         turn, proposals = Turn(mine.shards, self._clock.now()), self._current()
         for proposal in proposals:
             proposal.decide(turn)
