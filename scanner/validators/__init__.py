@@ -1,0 +1,1 @@
+"""Names of rules' validators → functions. One module for each family."""
