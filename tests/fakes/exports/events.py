@@ -272,4 +272,4 @@ class Events:
             "uuid": d.uuid(),
             "version_name": version,
         }
-        return dict(sorted((dict.fromkeys(NULLS) | dict.fromkeys(EMPTY, {}) | filled).items()))
+        return dict(sorted((dict.fromkeys(NULLS) | {name: {} for name in EMPTY} | filled).items()))
