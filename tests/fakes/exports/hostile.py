@@ -35,7 +35,9 @@ class Hostile:
     """Draws lines; the same seed gives the same lines."""
 
     def __init__(self, seed):
-        self.r, self.d = random.Random(seed), Dice(seed)
+        self.r, dice = random.Random(seed), Dice(seed)
+        # Drawing check digits takes longer than everything else, so a few hundred texts are drawn once.
+        self.texts = [item(dice).text for _ in range(280)] + [negative(dice)[1] for _ in range(120)]
 
     def lines(self, count):
         """Lines without their newline."""
@@ -83,8 +85,7 @@ class Hostile:
         r, roll = self.r, self.r.random()
         if roll < 0.25:
             return self.scraps(30)
-        thing = item(self.d) if r.random() < 0.7 else None
-        text = thing.text if thing else negative(self.d)[1]
+        text = r.choice(self.texts)
         if roll < 0.35:
             return text
         if roll < 0.45:
