@@ -83,19 +83,20 @@ static status clear_percent(const tables *t, scratch *derived, const u8 *text, s
     return STATUS_OK;
 }
 
-/* Sextet + 1 and alphabet (STANDARD: + and /, URL_SAFE: - and _) of a base64 character; 0: none */
+/* What a character is in base64: its six bits, and of which alphabet (STANDARD: + and /, URL_SAFE: - and _) */
 enum { SEXTET = 0x3F, STANDARD = 0x100, URL_SAFE = 0x200, IN_BASE64 = 0x400, UPPER = 0x800 };
 
-static u16 base64_of(u8 c) {
-    if (c >= 'A' && c <= 'Z') return IN_BASE64 | UPPER | (u16)(c - 'A');
-    if (c >= 'a' && c <= 'z') return IN_BASE64 | (u16)(c - 'a' + 26);
-    if (c >= '0' && c <= '9') return IN_BASE64 | (u16)(c - '0' + 52);
-    if (c == '+') return IN_BASE64 | STANDARD | 62;
-    if (c == '/') return IN_BASE64 | STANDARD | 63;
-    if (c == '-') return IN_BASE64 | URL_SAFE | 62;
-    if (c == '_') return IN_BASE64 | URL_SAFE | 63;
-    return 0;
-}
+static const u16 base64_of[256] = {
+    [43] = 0x53E, [45] = 0x63E, [47] = 0x53F, [48] = 0x434, [49] = 0x435, [50] = 0x436, [51] = 0x437, [52] = 0x438,
+    [53] = 0x439, [54] = 0x43A, [55] = 0x43B, [56] = 0x43C, [57] = 0x43D, [65] = 0xC00, [66] = 0xC01, [67] = 0xC02,
+    [68] = 0xC03, [69] = 0xC04, [70] = 0xC05, [71] = 0xC06, [72] = 0xC07, [73] = 0xC08, [74] = 0xC09, [75] = 0xC0A,
+    [76] = 0xC0B, [77] = 0xC0C, [78] = 0xC0D, [79] = 0xC0E, [80] = 0xC0F, [81] = 0xC10, [82] = 0xC11, [83] = 0xC12,
+    [84] = 0xC13, [85] = 0xC14, [86] = 0xC15, [87] = 0xC16, [88] = 0xC17, [89] = 0xC18, [90] = 0xC19, [95] = 0x63F,
+    [97] = 0x41A, [98] = 0x41B, [99] = 0x41C, [100] = 0x41D, [101] = 0x41E, [102] = 0x41F, [103] = 0x420, [104] = 0x421,
+    [105] = 0x422, [106] = 0x423, [107] = 0x424, [108] = 0x425, [109] = 0x426, [110] = 0x427, [111] = 0x428,
+    [112] = 0x429, [113] = 0x42A, [114] = 0x42B, [115] = 0x42C, [116] = 0x42D, [117] = 0x42E, [118] = 0x42F,
+    [119] = 0x430, [120] = 0x431, [121] = 0x432, [122] = 0x433,
+};
 
 static int printable(u8 c) { return (c >= 0x20 && c != 0x7F) || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -106,7 +107,7 @@ static size_t decode_base64(const u8 *p, size_t size, u8 *out) {
     u32 bits = 0, held = 0;
     if (size % 4 == 1) return 0;
     for (size_t i = 0; i < size; i++) {
-        bits = bits << 6 | (base64_of(p[i]) & SEXTET);
+        bits = bits << 6 | (base64_of[p[i]] & SEXTET);
         if ((held += 6) < 8) continue;
         u8 c = (u8)(bits >> (held -= 8));
         if (!printable(c)) return 0;
@@ -118,7 +119,7 @@ static size_t decode_base64(const u8 *p, size_t size, u8 *out) {
 /* Does the maximal run [p, e) of base64 characters, with its padding up to `end`, hold text that matters? */
 static status base64_run(const tables *t, scratch *derived, const u8 *p, const u8 *e, const u8 *end, int emits, int *yes) {
     u32 kinds = 0;
-    for (const u8 *q = p; q < e; q++) kinds |= base64_of(*q);
+    for (const u8 *q = p; q < e; q++) kinds |= base64_of[*q];
     size_t size = (size_t)(e - p), padding = 0;
     while (padding < 2 && e + padding < end && e[padding] == '=') padding++;
     if (size + padding < MIN_BASE64 || !(kinds & UPPER) || (kinds & STANDARD && kinds & URL_SAFE)) return STATUS_OK;
@@ -134,13 +135,13 @@ static status find_base64(const tables *t, scratch *derived, const u8 *text, siz
     const u8 *end = text + size, *from = text;
     int yes = 0;
     for (size_t i = STRIDE - 1; i < size && !yes;) {
-        if (!base64_of(text[i])) {
+        if (!base64_of[text[i]]) {
             i += STRIDE;
             continue;
         }
         const u8 *p = text + i, *e = p + 1;
-        while (p > from && base64_of(p[-1])) p--;
-        while (e < end && base64_of(*e)) e++;
+        while (p > from && base64_of[p[-1]]) p--;
+        while (e < end && base64_of[*e]) e++;
         if (base64_run(t, derived, p, e, end, emits, &yes)) return STATUS_NO_MEMORY;
         from = e;
         i = (size_t)(e - text) + STRIDE;
