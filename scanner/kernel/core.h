@@ -1,0 +1,308 @@
+/* The scan kernel without Python: JSON lines in, counters and questions out.
+ *
+ *   tables.c    the packed automata, validated once
+ *   walk.h      one line: strict JSON -> paths, values, what is to be nominated (compiled twice: scalar, AVX2)
+ *   text.h      inside one JSON string: its end, its escapes, its UTF-8, its shape
+ *   paths.c     (parent, key) -> number
+ *   nominate.c  values -> masks: which rules may match
+ *   memo.c      (bytes, context) -> what was decided
+ *   counters.c  (event type, path, type) -> events, per line
+ *   kernel.c    the loop over lines
+ *   module.c    Python
+ *
+ * Every function that can fail returns a `status`; a negative one ends the scan and poisons the kernel.
+ */
+#ifndef SCANNER_KERNEL_CORE_H
+#define SCANNER_KERNEL_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the packed tables are little-endian; without this extension the reference engine is used"
+#endif
+#if !defined(__SIZEOF_INT128__)
+#error "needs a 64-bit compiler with __int128; without this extension the reference engine is used"
+#endif
+#if defined(__x86_64__)
+#define KERNEL_HAS_AVX2_WALK 1
+#endif
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+typedef enum {
+    STATUS_OK = 0,
+    STATUS_REFUSED = 1, /* this line is not for us: to the reference, whole */
+    STATUS_NO_MEMORY = -1,
+    STATUS_CALLBACK = -2, /* a callback failed and has said why */
+} status;
+
+enum {
+    MAX_DEPTH = 48,
+    MAX_KEY = 1024,           /* bytes of a decoded key; lines with a longer one are refused */
+    MAX_MEMO_VALUE = 4096,    /* longer values are decided each time */
+    MAX_EVENT_TYPE = 4096,    /* bytes; a longer event type counts under the overflow type */
+    MAX_MASK_WORDS = 8,
+    MAX_PATHS = 1 << 19,      /* a distinct value is keyed by 13 + 19 + 32 bits */
+    MAX_EVENT_TYPES = 4096,
+    BATCH = 512,              /* values that wait for their masks */
+    LINE_SLACK = 64,          /* readable bytes behind every scratch text */
+};
+
+/* ---- packed automata ---------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const u16 *table;   /* row = state << shift, column = byte class */
+    const u64 *accepts; /* masks of the states >= accept0 */
+    u32 states, shift, accept0, start;
+    u8 classes[256];
+} automaton;
+
+enum { SKIP_TIMESTAMP = 1, SKIP_UUID = 2, SKIP_SHORT = 4, SKIP_SHORT_NUMBER = 8 };
+
+typedef struct {
+    automaton main, words, digits;
+    u32 mask_words;
+    u32 bare, json, percent, base64, digits_bit; /* bit positions in a mask */
+    u32 skips;
+    void *memory;
+} tables;
+
+/* NULL, or what is wrong with the blob */
+const char *tables_read(tables *t, const u8 *blob, size_t size);
+void tables_free(tables *t);
+
+/* ---- what the kernel asks its owner ------------------------------------------------------------------------- */
+
+typedef struct {
+    u32 context; /* id of the values' context */
+    int emits;   /* every value of this path is to be decided */
+    u64 key;     /* low half: verdict of the key itself (0: none), high half: its token */
+} lesson;
+
+typedef struct {
+    void *owner;
+    /* key == NULL: an array's elements */
+    int (*learn)(void *owner, u32 path, u32 parent, const u8 *key, u32 size, lesson *out);
+    /* low half: verdict (0: nothing found), high half: token */
+    int (*decide)(void *owner, const u8 *value, u32 size, const u64 *mask, u32 context, u64 *out);
+    int (*first)(void *owner, u32 event_type, u32 path, u32 verdict, u32 token);
+    int (*refuse)(void *owner, const u8 *line, size_t size);
+    int (*forget)(void *owner);                                                     /* the memo was emptied */
+    int (*trace)(void *owner, u64 line, u32 path, u32 verdict, u32 token);          /* may be NULL */
+} questions;
+
+/* ---- parts -------------------------------------------------------------------------------------------------- */
+
+enum { KEY_PLAIN = 1, PATH_EMITS = 2, IS_EVENT_TYPE = 4, IS_EVENT_TIME = 8 };
+
+typedef struct {
+    u32 parent, key_at, key_size, context;
+    u32 next;    /* the sibling that came after this key last time */
+    u32 child;   /* the first key inside last time */
+    u32 element; /* the path of an array's elements, 0 if not seen */
+    u32 flags;
+    u64 stamp;   /* the last line in which a value was seen */
+    u64 key;     /* verdict and token of the key itself */
+} path_entry;
+
+typedef struct {
+    path_entry *entries; /* entry 0 is the root */
+    u32 *slots;
+    u8 *keys; /* decoded keys, LINE_SLACK bytes behind the last */
+    u32 count, capacity, slot_mask;
+    size_t keys_used, keys_size;
+} path_table;
+
+typedef struct {
+    u64 hash, result;
+    u32 at, context;
+    u16 size;
+    u8 number;
+} memo_entry;
+
+typedef struct {
+    u64 *slots; /* upper half of the hash, index + 1 */
+    memo_entry *entries;
+    u8 *bytes;
+    u32 count, capacity, slot_mask;
+    size_t used, size;
+    int full;
+} memo;
+
+typedef struct {
+    const u8 *text;
+    u32 size, path;
+    u8 number, high, emits; /* high: holds a byte >= 0x80 */
+} job;
+
+typedef struct { u32 path; u64 result; } hit;
+
+typedef struct { u32 sub, data_type, grade, reasons, via; } verdict_row;
+
+typedef struct {
+    u32 event_type, path, sub, data_type;
+    u64 events[3]; /* per grade, possible first; an event counts at its best grade */
+    u64 first, last; /* hours YYYYMMDDHH, 0: none */
+    u64 stamp;
+    u32 reasons, via, best;
+} counter;
+
+enum { PAGE = 64 };
+
+typedef struct {
+    u32 **pages;  /* event type -> path / PAGE -> page number, 0: none */
+    u32 *pool;    /* page 0 is unused */
+    u32 page_count, page_capacity, table_size, event_types;
+    counter *entries;
+    u32 *slots;
+    u32 count, capacity, slot_mask;
+    u64 *firsts; /* lossy: (event type, path, token) last told to `first` */
+} counters;
+
+typedef struct {
+    u8 *names; /* decoded event types, one after the other */
+    u32 *ends;
+    u32 *slots;
+    u32 count, limit, slot_mask;
+    size_t used, size;
+} type_table;
+
+typedef struct { u8 *bytes; size_t size, used; } scratch;
+
+typedef struct { u64 lines, bytes, blank_lines, refused_lines, refused_bytes, overflow_lines; } tally;
+
+typedef struct kernel kernel;
+typedef status (*walk_line)(kernel *k, const u8 *line, const u8 *end);
+
+struct kernel {
+    tables tables;
+    questions ask;
+    walk_line walk;
+    path_table paths;
+    memo memo;
+    counters counters;
+    type_table types;
+    u64 seed;
+    u8 *event_type_key, *event_time_key;
+    u32 event_type_key_size, event_time_key_size;
+
+    const u8 *limit; /* end of the readable buffer */
+    u64 line;        /* lines walked since the beginning */
+    u64 stamp;       /* number of the current line, from 1; what tells "in this line" in paths and counters */
+
+    /* the current line */
+    u32 *seen;
+    u32 seen_count;
+    hit *hits;
+    u32 hit_count, hit_capacity;
+    u32 event_type;
+    u64 hour;
+
+    /* values that wait */
+    job jobs[BATCH];
+    u64 *masks;
+    u32 job_count;
+    scratch text;    /* un-escaped values of the jobs */
+    scratch key;     /* the current un-escaped key */
+    scratch derived; /* percent- and base64-decoded text */
+
+    verdict_row *rows;
+    u32 *verdict_ends; /* rows of verdict v: [ends[v - 1], ends[v]) */
+    u32 row_count, row_capacity, verdict_count, verdict_capacity;
+
+    tally tally;
+};
+
+typedef struct {
+    u32 paths, memo, event_types;
+    int simd;
+    u64 seed;
+    const u8 *event_type, *event_time;
+    u32 event_type_size, event_time_size;
+} options;
+
+/* NULL: no memory. Takes `t` over, also then. */
+kernel *kernel_new(tables *t, const questions *ask, const options *o);
+void kernel_free(kernel *k);
+
+/* [start, end) are whole lines, readable up to `limit`. Stops early, at a line's end, when the counters are full. */
+status kernel_scan(kernel *k, const u8 *start, const u8 *end, const u8 *limit, u64 *lines, size_t *bytes);
+/* Empties the memo; tokens of `decide` lose their meaning. */
+void kernel_forget(kernel *k);
+int kernel_has_avx2(void);
+
+status paths_init(path_table *t, u32 capacity);
+void paths_free(path_table *t);
+/* Number of (parent, key), learned first if new. STATUS_REFUSED: no room. */
+status path_of_key(kernel *k, u32 parent, const u8 *key, u32 size, int plain, u32 *out);
+status path_of_elements(kernel *k, u32 parent, u32 *out);
+
+status memo_init(memo *m, u32 capacity);
+void memo_free(memo *m);
+void memo_clear(memo *m);
+u64 memo_hash(u64 seed, const u8 *value, u32 size, u32 context, u32 number);
+const memo_entry *memo_find(const memo *m, u64 hash, const u8 *value, u32 size, u32 context, u32 number);
+void memo_add(memo *m, u64 hash, const u8 *value, u32 size, u32 context, u32 number, u64 result);
+
+/* Masks of all waiting values, then memo or `decide`; findings become hits of the current line. */
+status nominate_batch(kernel *k);
+/* The mask of one text without skips; `derived` is working space. `emits`: nothing is cleared. */
+status nominate_text(const tables *t, scratch *derived, const u8 *text, size_t size, int emits, u64 *mask);
+
+status counters_init(counters *c, u32 paths, u32 event_types);
+void counters_free(counters *c);
+void counters_clear(counters *c);
+void counters_forget_firsts(counters *c);
+int counters_full(const counters *c);
+status count_line(kernel *k);
+/* id >= 1, or 0: no memory */
+u32 verdict_add(kernel *k, const verdict_row *rows, u32 count);
+
+status types_init(type_table *t, u32 limit);
+void types_free(type_table *t);
+status type_of(type_table *t, u64 seed, const u8 *name, u32 size, u32 *out);
+
+status hit_add(kernel *k, u32 path, u64 result);
+status scratch_reserve(scratch *s, size_t size);
+
+#if KERNEL_HAS_AVX2_WALK
+status walk_line_avx2(kernel *k, const u8 *line, const u8 *end);
+#endif
+status walk_line_scalar(kernel *k, const u8 *line, const u8 *end);
+
+/* ---- small things --------------------------------------------------------------------------------------------- */
+
+static inline u64 load64(const u8 *p) {
+    u64 x;
+    __builtin_memcpy(&x, p, 8);
+    return x;
+}
+
+static inline u64 mix(u64 a, u64 b) {
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (u64)product ^ (u64)(product >> 64);
+}
+
+/* Seeded, so that nobody can prepare keys that collide. */
+static inline u64 hash_bytes(u64 seed, const u8 *p, size_t n) {
+    u64 h = seed ^ (n * 0x9E3779B97F4A7C15ull);
+    for (; n > 8; p += 8, n -= 8) h = mix(h ^ load64(p), seed ^ 0xA0761D6478BD642Full);
+    u64 tail = 0;
+    __builtin_memcpy(&tail, p, n);
+    return mix(h ^ tail, seed ^ 0xE7037ED1A0B428DBull);
+}
+
+static inline u32 power_of_two(u64 at_least) {
+    u32 n = 8;
+    while (n < at_least) n <<= 1;
+    return n;
+}
+
+#endif
