@@ -35,6 +35,11 @@ class Fault(StrEnum):
     # running
     ENGINE_MISSING = "engine_missing"
     WORKER_DIED = "worker_died"
+    # results
+    UNMERGEABLE = "unmergeable"  # summaries that share part of their sources, or were made by different rules or keys
+    BAD_SUMMARY = "bad_summary"
+    BAD_ALLOW_LIST = "bad_allow_list"
+    BAD_BASELINE = "bad_baseline"
 
 
 class ScanError(Exception):

@@ -1,0 +1,156 @@
+"""The report on a terminal: findings of one type in one field on one line, the surest first, then what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scanner.column import Row
+from scanner.evidence import Evidence
+from scanner.findings import Grade, Reason
+from scanner.report.model import BYTES, COMPRESSED, LINES, SCANNED, Report
+from scanner.report.text import listed, percent, plural, shortened, size, visible
+from scanner.sketch import Sketch
+from scanner.summary import OTHER
+
+MARK = {Grade.CONFIRMED: "●", Grade.LIKELY: "◐", Grade.POSSIBLE: "○"}
+STYLE = {Grade.CONFIRMED: "bold red", Grade.LIKELY: "yellow", Grade.POSSIBLE: "dim"}
+
+WIDE = 120
+"""From so many columns on there is room for reasons and shapes."""
+
+LONGEST_FIELD = 60
+MOST_INCIDENTS = 20
+DIGEST = 12
+
+
+def write(report: Report, console: Console) -> None:
+    """Print the report."""
+    if report.rows:
+        console.print(_table(report, wide=console.width >= WIDE))
+        console.print()
+    for line, style in _closing(report):
+        console.print(Text(line, style=style), soft_wrap=True)
+
+
+def _table(report: Report, *, wide: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("grade", no_wrap=True)
+    table.add_column("type", no_wrap=True)
+    table.add_column("field", overflow="fold", ratio=1)
+    table.add_column("in", overflow="fold", max_width=30)
+    for name in ("events", "share", "distinct"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("why", "looks like") if wide else ():
+        table.add_column(name, overflow="fold")
+    for rows in _groups(report.rows):
+        table.add_row(*_cells(report, rows)[: 9 if wide else 7])
+    return table
+
+
+def _groups(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows of one grade, type and field, the most frequent first; event types are named beside them."""
+
+    def same(row: Row) -> tuple[int, str, str]:
+        return -row.grade, row.key.data_type, row.key.path
+
+    groups = [list(group) for _, group in groupby(sorted(rows, key=same), key=same)]
+    yield from sorted(groups, key=lambda group: (-group[0].grade, -_events(group)))
+
+
+def _cells(report: Report, rows: list[Row]) -> list[Text]:
+    grade, key = rows[0].grade, rows[0].key
+    seen = [row.seen for row in rows]
+    total = sum(one for one in seen if one) if None not in seen else 0
+    new = report.new is not None and any(row.key in report.new for row in rows)
+    texts = [
+        f"{MARK[grade]} {grade.word}{' new' if new else ''}",
+        key.data_type,
+        "(other fields)" if key.field == OTHER else shortened(visible(key.path) or "(whole text)", LONGEST_FIELD),
+        _event_types(rows),
+        f"{_events(rows):,}",
+        percent(min(1.0, _events(rows) / total) if total else None),
+        _distinct(rows),
+        ", ".join(_reasons(rows).words),
+        shortened(visible(next((row.shapes[0] for row in rows if row.shapes), "")), 24),
+    ]
+    return [Text(text, style=STYLE[grade] if number == 0 else "") for number, text in enumerate(texts)]
+
+
+def _event_types(rows: list[Row]) -> str:
+    first = shortened(visible(rows[0].key.event_type), 24)
+    if rows[0].key.field == OTHER or not first:
+        return ""
+    return first if len(rows) == 1 else f"{first} and {len(rows) - 1:,} more"
+
+
+def _events(rows: list[Row]) -> int:
+    return sum(row.hits.total for row in rows)
+
+
+def _reasons(rows: list[Row]) -> Reason:
+    together = Evidence()
+    for row in rows:
+        together += Evidence(reasons=row.reasons)
+    return together.reasons
+
+
+def _distinct(rows: list[Row]) -> str:
+    sketches = [row.distinct for row in rows if row.distinct]
+    together = Sketch()
+    for sketch in sketches:
+        together |= sketch
+    if not sketches:
+        return "-"
+    return f"{together.estimate:,}" if together.exact else f"~{together.estimate:,}"
+
+
+def _closing(report: Report) -> Iterator[tuple[str, str]]:
+    yield _headline(report), "bold"
+    yield _read(report), ""
+    yield from _accounted(report)
+    for incident in report.scanned.incidents[:MOST_INCIDENTS]:
+        yield f"  {visible(incident.source)}: {visible(incident.message)} ({incident.fault})", "yellow"
+    if len(report.scanned.incidents) > MOST_INCIDENTS:
+        yield f"  and {len(report.scanned.incidents) - MOST_INCIDENTS:,} more, see --format json", "yellow"
+    digest = report.scanned.summary.rules[:DIGEST]
+    yield f"{plural(report.rule_count, 'rule')} {digest}, {report.scanned.engine} engine", "dim"
+
+
+def _headline(report: Report) -> str:
+    counts = [f"{count:,} {grade.word}" for grade, count in report.per_grade.items() if count]
+    places = {row.key.field for row in report.rows}
+    parts = [
+        f"{plural(len(report.rows), 'finding')} in {plural(len(places), 'field')}: {listed(counts)}" if counts else "",
+        f"{len(report.new):,} of them new" if report.new is not None and counts else "",
+        f"{len(report.allowed):,} allowed" if report.allowed else "",
+        f"{report.hidden:,} hidden below the least grade" if report.hidden else "",
+    ]
+    if not any(parts):
+        return "No personal data found."
+    return "; ".join(part for part in parts if part) + "."
+
+
+def _read(report: Report) -> str:
+    account, scanned = report.account, report.scanned
+    packed = f" ({size(account[COMPRESSED])} compressed)" if account.get(COMPRESSED) else ""
+    return (
+        f"Read {size(account.get(BYTES, 0))}{packed} in {plural(account.get(LINES, 0), 'line')}"
+        f" from {plural(len(report.origin.inputs), 'input')}"
+        f" in {scanned.seconds:,.1f} s: {report.rate:,.0f} MB/s with {plural(scanned.processes, 'process', 'processes')}."
+    )
+
+
+def _accounted(report: Report) -> Iterator[tuple[str, str]]:
+    told = [f"{one.fault} {plural(one.lines, 'line')}, {size(one.bytes)}" for one in report.skipped]
+    what = (
+        f"{size(report.account.get(SCANNED, 0))} scanned, {'skipped: ' + '; '.join(told) if told else 'none skipped'}"
+    )
+    if report.unaccounted:
+        yield f"{report.unaccounted:,} bytes are NOT accounted for ({what}): a bug, please report it.", "bold red"
+    else:
+        yield f"Every byte accounted for: {what}.", "yellow" if told else "green"

@@ -1,0 +1,160 @@
+"""What every report says: rows, totals that account for every byte, and where all of it comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
+
+from scanner.baseline import Allowed, AllowList, Baseline
+from scanner.column import Row, judged
+from scanner.errors import Fault
+from scanner.evidence import Key
+from scanner.findings import Grade
+from scanner.rules.model import RuleSet
+from scanner.summary import Summary
+
+LINES, BYTES, SCANNED, MEMBERS, COMPRESSED = "lines", "bytes", "bytes_scanned", "members", "compressed_bytes"
+"""Names in an account: lines and bytes that came out of the archives, and the bytes of those that were scanned."""
+
+LINES_SKIPPED, BYTES_SKIPPED = "lines_skipped.", "bytes_skipped."
+"""Prefixes of names in an account; a `Fault` follows."""
+
+
+class Skipped(NamedTuple):
+    """What was not scanned for one reason."""
+
+    fault: str
+    lines: int
+    bytes: int
+
+
+class Incident(NamedTuple):
+    """Something that could not be read: in which input (its name, or a member's ordinal), and our sentence about it."""
+
+    source: str
+    fault: Fault
+    message: str
+
+
+class DataType(NamedTuple):
+    """What the rules say of a data type."""
+
+    name: str
+    group: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What an engine hands over. `engine` is `native` or `reference`, `seconds` is wall time."""
+
+    summary: Summary
+    engine: str
+    seconds: float
+    processes: int = 1
+    incidents: tuple[Incident, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a report comes from. `inputs` are file names without folders, `started` is in UTC."""
+
+    version: str
+    started: datetime
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the reader of a report has said beforehand: what to leave out, and what is already known."""
+
+    allow: AllowList = AllowList()  # noqa: RUF009 (immutable)
+    baseline: Baseline | None = None
+    least: Grade = Grade.POSSIBLE
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that is written, whatever the format. `hidden` rows are below the least grade: left out, but counted."""
+
+    rows: tuple[Row, ...]
+    hidden: int
+    allowed: tuple[Allowed, ...]
+    new: frozenset[Key] | None
+    types: Mapping[str, DataType]
+    scanned: Scanned
+    rule_count: int
+    origin: Origin
+
+    @property
+    def account(self) -> Mapping[str, int]:
+        """The counters of what was read."""
+        return self.scanned.summary.tally.account
+
+    @cached_property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What was not scanned, by reason."""
+        prefixes = (LINES_SKIPPED, BYTES_SKIPPED)
+        faults = {name.removeprefix(prefix) for name in self.account for prefix in prefixes if name.startswith(prefix)}
+        amounts = (Skipped(fault, *(self.account.get(prefix + fault, 0) for prefix in prefixes)) for fault in faults)
+        return tuple(sorted(skipped for skipped in amounts if skipped.lines or skipped.bytes))
+
+    @property
+    def unaccounted(self) -> int:
+        """Bytes that were neither scanned nor skipped for a reason. Other than 0 is a bug."""
+        read, scanned = self.account.get(BYTES, 0), self.account.get(SCANNED, 0)
+        return read - scanned - sum(skipped.bytes for skipped in self.skipped)
+
+    @property
+    def rate(self) -> float:
+        """Megabytes (10^6) of uncompressed input a second."""
+        return self.account.get(BYTES, 0) / 1e6 / self.scanned.seconds if self.scanned.seconds > 0 else 0.0
+
+    @property
+    def fields_seen(self) -> int:
+        """Fields, by event type, that held anything."""
+        return len(self.scanned.summary.tally.seen)
+
+    @property
+    def window(self) -> tuple[str, str]:
+        """The first and the last hour of events with findings, or empty texts."""
+        hours = [hour for row in self.rows for hour in (row.first_hour, row.last_hour) if hour]
+        return min(hours, default=""), max(hours, default="")
+
+    @cached_property
+    def per_grade(self) -> Mapping[Grade, int]:
+        """How many rows of each grade are shown."""
+        counts = Counter(row.grade for row in self.rows)
+        return {grade: counts[grade] for grade in reversed(Grade)}
+
+    def failing(self, grade: Grade) -> int:
+        """How many findings of that grade or a higher one count: with a baseline only the new ones do."""
+        return sum(row.grade >= grade and (self.new is None or row.key in self.new) for row in self.rows)
+
+
+def report(scanned: Scanned, rules: RuleSet, judgement: Judgement, origin: Origin) -> Report:
+    """The report of a scan. The allow-list is read as of the day on which the scan started."""
+    everything = judged(scanned.summary, rules)
+    remaining, allowed = judgement.allow.split(everything, origin.started.date())
+    shown = tuple(row for row in remaining if row.grade >= judgement.least)
+    known = judgement.baseline
+    return Report(
+        rows=shown,
+        hidden=len(remaining) - len(shown),
+        allowed=allowed,
+        new=frozenset(row.key for row in shown if known.is_new(row)) if known else None,
+        types=_types(rules, everything),
+        scanned=scanned,
+        rule_count=len(rules.rules),
+        origin=origin,
+    )
+
+
+def _types(rules: RuleSet, rows: list[Row]) -> dict[str, DataType]:
+    named = {rule.data_type: DataType(rule.name, rule.group, rule.country) for rule in reversed(rules.rules)}
+    wanted = sorted({row.key.data_type for row in rows})
+    return {data_type: named.get(data_type, DataType(data_type, "", "")) for data_type in wanted}
