@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 
-from scanner.evidence import Evidence, Field, Hits, Key, Shape, earliest, smallest
+from scanner.evidence import SHAPES, Evidence, Field, Hits, Key, Shape, earliest, smallest
 from scanner.findings import Reason, Via
+from scanner.mask import shape
 from scanner.sketch import EXACT, Sketch
 from scanner.summary import Limits, Tally
 
@@ -14,34 +14,55 @@ _SPILL = 8 * EXACT
 """Fingerprints gathered before they are folded into a sketch: folding costs as much as a hundred of them."""
 
 
-@dataclass(slots=True)
-class _Row:
-    hits: Hits = Hits()
-    reasons: Reason = Reason(0)
-    via: Via = Via(0)
-    first_hour: str = ""
-    last_hour: str = ""
-    shapes: tuple[Shape, ...] = ()
-    distinct: Sketch = Sketch()
-    fresh: set[int] = field(default_factory=set)
+class Values:
+    """The values of one data type in one place: what they have in common, how many differ, three of their shapes.
 
-    def spill(self) -> None:
-        self.distinct |= Sketch.of(self.fresh)
-        self.fresh.clear()
+    Telling a value again changes nothing. Called once for each distinct value, so it does the least that is possible:
+    a shape is only made for a fingerprint that is among the three smallest so far.
+    """
 
-    def evidence(self) -> Evidence:
-        self.spill()
-        return Evidence(self.hits, self.reasons, self.via, self.distinct, self.shapes, self.first_hour, self.last_hour)
+    __slots__ = ("_distinct", "_fresh", "_least", "_shapes", "reasons", "via")
+
+    def __init__(self) -> None:
+        self.reasons, self.via = Reason(0), Via(0)
+        self._fresh: set[int] = set()
+        self._distinct = Sketch()
+        self._shapes: tuple[Shape, ...] = ()
+        self._least = 1 << 64
+
+    def add(self, reasons: Reason, via: Via, fingerprint: int, value: str) -> None:
+        """A value of that type was there."""
+        if reasons is not self.reasons:
+            self.reasons |= reasons
+        if via is not self.via:
+            self.via |= via
+        if fingerprint < self._least:
+            self._shapes = smallest((*self._shapes, Shape(fingerprint, shape(value))))
+            if len(self._shapes) == SHAPES:
+                self._least = self._shapes[-1].fingerprint
+        self._fresh.add(fingerprint)
+        if len(self._fresh) >= _SPILL:
+            self._spill()
+
+    def evidence(self, hits: Hits, first_hour: str, last_hour: str) -> Evidence:
+        """Together with the events in which they were."""
+        self._spill()
+        return Evidence(hits, self.reasons, self.via, self._distinct, self._shapes, first_hour, last_hour)
+
+    def _spill(self) -> None:
+        self._distinct |= Sketch.of(self._fresh)
+        self._fresh.clear()
 
 
 class Recorder:
-    """Mutable; one for each scanner process. Events and values are told apart because a value that was judged once is
+    """Mutable; one for each scanner process. Events and values are told apart because a value that was decided once is
     only counted when it comes again."""
 
     def __init__(self, limits: Limits = Limits()) -> None:
         self._limits = limits
         self._seen: defaultdict[Field, int] = defaultdict(int)
-        self._rows: defaultdict[Key, _Row] = defaultdict(_Row)
+        self._hits: dict[Key, tuple[Hits, str, str]] = {}
+        self._values: defaultdict[Key, Values] = defaultdict(Values)
         self._account: defaultdict[str, int] = defaultdict(int)
 
     def saw(self, place: Field, events: int = 1) -> None:
@@ -50,20 +71,17 @@ class Recorder:
 
     def hit(self, key: Key, hits: Hits, first_hour: str = "", last_hour: str = "") -> None:
         """So many events held the data type there; each is in `hits` once, at its best grade."""
-        row = self._rows[key]
-        row.hits = row.hits.plus(hits)
-        row.first_hour = earliest(row.first_hour, first_hour)
-        row.last_hour = max(row.last_hour, last_hour or first_hour)
+        before, first, last = self._hits.get(key, (Hits(), "", ""))
+        hours = earliest(first, first_hour), max(last, last_hour or first_hour)
+        self._hits[key] = (before.plus(hits), *hours)
 
-    def value(self, key: Key, reasons: Reason, via: Via, fingerprint: int, masked: str) -> None:
-        """A value of that type was there. Telling it again changes nothing."""
-        row = self._rows[key]
-        row.reasons |= reasons
-        row.via |= via
-        row.shapes = smallest((*row.shapes, Shape(fingerprint, masked)))
-        row.fresh.add(fingerprint)
-        if len(row.fresh) >= _SPILL:
-            row.spill()
+    def value(self, key: Key, reasons: Reason, via: Via, fingerprint: int, value: str) -> None:
+        """A value of that type was there. Telling it again changes nothing. Only its shape is kept."""
+        self._values[key].add(reasons, via, fingerprint, value)
+
+    def values_of(self, key: Key) -> Values:
+        """Where to tell values of that key without looking it up each time."""
+        return self._values[key]
 
     def read(self, name: str, amount: int) -> None:
         """Adds to a counter of the account."""
@@ -71,5 +89,5 @@ class Recorder:
 
     def tally(self) -> Tally:
         """All that was told so far."""
-        rows = {key: row.evidence() for key, row in self._rows.items()}
+        rows = {key: self._values[key].evidence(*told) for key, told in self._hits.items()}
         return Tally.of(dict(self._seen), rows, dict(self._account), self._limits)
