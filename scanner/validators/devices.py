@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 
 from stdnum import luhn
 
 _SEPARATORS = re.compile(r"[ .:\-]")
-_VIN_VALUES = dict(zip("0123456789ABCDEFGHJKLMNPRSTUVWXYZ", [*range(10), *range(1, 9), *range(1, 6), 7, 9, *range(2, 10)], strict=True))
+_VIN_VALUES = dict(
+    zip("0123456789ABCDEFGHJKLMNPRSTUVWXYZ", [*range(10), *range(1, 9), *range(1, 6), 7, 9, *range(2, 10)], strict=True)
+)
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 _NO_MACS = frozenset({"0" * 12, "f" * 12, "020000000000"})
 """Nobody's address, everybody's, and what iOS and Android answer to every application."""
-_TAC = re.compile(r"(?:01|33|35|44|45|49|86|91|98|99)")
-"""The bodies that give out type allocation codes: the first two digits of nearly every IMEI in use."""
 _DMS = re.compile(r"([0-9]+(?:\.[0-9]+)?)[°º]")
 
 
@@ -29,24 +28,10 @@ def _mac(text: str) -> int:
     return len(text) if good else 0
 
 
-def _ipv6(text: str) -> int:
-    """An address, perhaps with a zone or a network length."""
-    address, _, length = text.partition("/")
-    try:
-        ipaddress.IPv6Address(address)
-    except ValueError:
-        return 0
-    return len(text) if not length or int(length) <= 128 else len(address)
-
-
 def _imei(text: str) -> int:
     digits = _compact(text)
     good = len(digits) == 15 and luhn.is_valid(digits) and len(set(digits)) > 2
     return len(text) if good else 0
-
-
-def _imei_alone(text: str) -> int:
-    return _imei(text) if _TAC.match(text) else 0
 
 
 def _meid(text: str) -> int:
@@ -74,6 +59,12 @@ def _vin_form(text: str) -> int:
     return 0 if text.isdigit() or text.isalpha() else len(text)
 
 
+def _license_plate(text: str) -> int:
+    """Letters and digits, between four and ten of them."""
+    kept = _compact(text)
+    return len(text) if 4 <= len(kept) <= 10 and not kept.isdigit() and not kept.isalpha() else 0
+
+
 def _uuid(text: str) -> int:
     """An identifier that is somebody's: all zeros is what a device answers when its owner said no."""
     return len(text) if len(set(text) - set("-{}")) > 2 else 0
@@ -99,14 +90,13 @@ def _dms(text: str) -> int:
 
 
 VALIDATORS: dict[str, Callable[[str], int]] = {
-    "mac": _mac,
-    "ipv6": _ipv6,
+    "mac.device": _mac,
     "imei": _imei,
-    "imei.alone": _imei_alone,
     "meid": _meid,
     "iccid": _iccid,
     "vin": _vin,
     "vin.form": _vin_form,
+    "license_plate": _license_plate,
     "uuid": _uuid,
     "geo": _point,
     "geo.degrees": _degrees,

@@ -59,11 +59,17 @@ def _random_token(text: str) -> int:
     return len(text) if good else 0
 
 
+def _discord(text: str) -> int:
+    """The first part is the number of the bot's account."""
+    return len(text) if _decoded(text.partition(".")[0]).isdigit() else 0
+
+
 VALIDATORS: dict[str, Callable[[str], int]] = {
     "jwt": _jwt,
     "basic_auth": _basic,
     "secret": _secret,
     "secret.prose": _secret_in_prose,
     "token": _random_token,
+    "discord": _discord,
 }
 """Names of rules' validators → functions."""
