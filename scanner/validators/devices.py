@@ -8,9 +8,8 @@ from collections.abc import Callable
 from stdnum import luhn
 
 _SEPARATORS = re.compile(r"[ .:\-]")
-_VIN_VALUES = dict(
-    zip("0123456789ABCDEFGHJKLMNPRSTUVWXYZ", [*range(10), *range(1, 9), *range(1, 6), 7, 9, *range(2, 10)], strict=True)
-)
+_VIN_LETTERS = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
+_VIN_VALUES = dict(zip(_VIN_LETTERS, map(int, "012345678912345678123457923456789"), strict=True))
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 _NO_MACS = frozenset({"0" * 12, "f" * 12, "020000000000"})
 """Nobody's address, everybody's, and what iOS and Android answer to every application."""

@@ -22,49 +22,12 @@ _NOT_A_PHONE = re.compile(
     r"|([0-9])(?:[^0-9]*\1)+"  # one digit over and over
 )
 
-TRUNK_ZERO = (
-    "GB",
-    "DE",
-    "FR",
-    "IT",
-    "NL",
-    "AU",
-    "IN",
-    "BE",
-    "CH",
-    "AT",
-    "SE",
-    "IE",
-    "FI",
-    "NZ",
-    "ZA",
-    "TR",
-    "IL",
-    "JP",
-    "KR",
-    "UA",
-    "RO",
-)
+_ZERO = "GB DE FR IT NL AU IN BE CH AT SE IE FI NZ ZA TR IL JP KR UA RO"
+TRUNK_ZERO = tuple(_ZERO.split())
 """Regions whose national numbers are written with a leading zero."""
 ANYWHERE = (
     *TRUNK_ZERO,
-    "US",
-    "ES",
-    "BR",
-    "PT",
-    "PL",
-    "CZ",
-    "DK",
-    "NO",
-    "MX",
-    "CN",
-    "SG",
-    "HK",
-    "RU",
-    "GR",
-    "AR",
-    "CL",
-    "CO",
+    *("US", "ES", "BR", "PT", "PL", "CZ", "DK", "NO", "MX", "CN", "SG", "HK", "RU", "GR", "AR", "CL", "CO"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Keccak-256 as Ethereum and Monero use it: SHA-3's permutation with the padding of before the standard, which `hashlib` lacks."""
+"""Keccak-256 as Ethereum and Monero use it: SHA-3's permutation, but the padding it had before it became a standard."""
 
 from __future__ import annotations
 

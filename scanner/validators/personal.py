@@ -1,20 +1,22 @@
-"""Checks of what people are called, where they live and what they are: only ever used where the key says what a value is."""
+"""Checks of what people are called, where they live, what they are: for values whose key says what they should be."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-_NOBODY = frozenset(
-    "null none nil undefined true false yes no n/a na unknown anonymous guest test admin user name default empty deleted "
-    "string object (null) (none) (not set) first last".split()
+_PLACEHOLDERS = (
+    "null none nil undefined true false yes no n/a na unknown anonymous guest test admin user name default empty "
+    "deleted string object (null) (none) first last"
 )
-_GENDERS = frozenset(
-    "m f d x w h male female man woman men women boy girl non-binary nonbinary non_binary nb other diverse divers intersex "
-    "transgender trans agender genderqueer genderfluid mann frau männlich weiblich mannlich weiblich homme femme masculin "
-    "féminin feminin masculino femenino hombre mujer varón varon feminino homem mulher maschio femmina uomo donna man vrouw "
-    "mężczyzna kobieta муж жен мужской женский 男 女 男性 女性 남 여 남성 여성 ذكر أنثى".split()
+_NOBODY = frozenset(_PLACEHOLDERS.split())
+_GENDER_WORDS = (
+    "m f d x w h male female man woman men women boy girl non-binary nonbinary non_binary nb other diverse divers "
+    "intersex transgender trans agender genderqueer genderfluid mann frau männlich weiblich mannlich homme femme "
+    "masculin féminin feminin masculino femenino hombre mujer varón varon feminino homem mulher maschio femmina "
+    "uomo donna vrouw mężczyzna kobieta муж жен мужской женский 男 女 男性 女性 남 여 남성 여성 ذكر أنثى"
 )
+_GENDERS = frozenset(_GENDER_WORDS.split())
 _DATE = re.compile(
     r"(?P<y>[0-9]{4})[./\- ]?(?P<m>[0-9]{1,2})[./\- ]?(?P<d>[0-9]{1,2})(?:[T ].*)?"
     r"|(?P<a>[0-9]{1,2})[./\- ](?P<b>[0-9]{1,2})[./\- ](?P<z>[0-9]{4}|[0-9]{2})"
@@ -51,7 +53,7 @@ def _is_date(month: int, day: int) -> bool:
 
 
 def _birth_date(text: str) -> int:
-    """A day of a year in which a living person may have been born, the parts in any usual order; or one with a month's name."""
+    """A day on which a living person may have been born, its parts in any usual order, or with the name of a month."""
     found = _DATE.fullmatch(text.strip())
     if not found:
         year = _YEAR.search(text)

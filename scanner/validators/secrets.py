@@ -8,11 +8,12 @@ import json
 import re
 from collections.abc import Callable
 
-_PLACEHOLDERS = frozenset(
-    "null none nil undefined true false yes no empty unknown n/a na required optional invalid incorrect wrong changed reset "
-    "redacted [redacted] <redacted> (redacted) [filtered] [masked] [hidden] [removed] hidden masked filtered removed missing "
-    "password passwd secret string text field".split()
+_NO_SECRETS = (
+    "null none nil undefined true false yes no empty unknown n/a na required optional invalid incorrect wrong "
+    "changed reset redacted [redacted] <redacted> (redacted) [filtered] [masked] [hidden] [removed] hidden masked "
+    "filtered removed missing password passwd secret string text field"
 )
+_PLACEHOLDERS = frozenset(_NO_SECRETS.split())
 _MASKED = re.compile(r"[*•●xX.\-_#\s]+")
 
 
