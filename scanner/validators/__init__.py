@@ -16,7 +16,19 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from scanner.errors import BadRules, Fault
-from scanner.validators import americas, basic, devices, europe, health, secrets, world
+from scanner.validators import (
+    americas,
+    basic,
+    coins,
+    devices,
+    dialling,
+    europe,
+    health,
+    payment,
+    personal,
+    secrets,
+    world,
+)
 from scanner.validators.numbers import standard_number
 from scanner.validators.phone import phone_number
 
@@ -24,7 +36,7 @@ Validator = Callable[[str], int]
 
 _NAMED: dict[str, Validator] = {
     name: check
-    for module in (basic, devices, secrets, health, europe, americas, world)
+    for module in (basic, payment, dialling, devices, secrets, coins, personal, health, europe, americas, world)
     for name, check in module.VALIDATORS.items()
 }
 _FAMILIES: dict[str, Callable[[str, str], Validator | None]] = {"stdnum": standard_number, "phone": phone_number}

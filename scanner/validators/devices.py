@@ -1,7 +1,104 @@
-"""Checks of a matched text: how many of its leading characters are accepted, 0 for none."""
+"""Checks of identifiers of devices, cards in them, vehicles and places: how many leading characters are accepted."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-VALIDATORS: dict[str, Callable[[str], int]] = {}
+from stdnum import luhn
+
+_SEPARATORS = re.compile(r"[ .:\-]")
+_VIN_LETTERS = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
+_VIN_VALUES = dict(zip(_VIN_LETTERS, map(int, "012345678912345678123457923456789"), strict=True))
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+_NO_MACS = frozenset({"0" * 12, "f" * 12, "020000000000"})
+"""Nobody's address, everybody's, and what iOS and Android answer to every application."""
+_DMS = re.compile(r"([0-9]+(?:\.[0-9]+)?)[°º]")
+
+
+def _compact(text: str) -> str:
+    return _SEPARATORS.sub("", text)
+
+
+def _mac(text: str) -> int:
+    """A hardware address of one device; with dots it must hold a letter, for numbers are grouped by dots as well."""
+    address = _compact(text).lower()
+    good = address not in _NO_MACS and not ("." in text and address.isdigit())
+    return len(text) if good else 0
+
+
+def _imei(text: str) -> int:
+    digits = _compact(text)
+    good = len(digits) == 15 and luhn.is_valid(digits) and len(set(digits)) > 2
+    return len(text) if good else 0
+
+
+def _meid(text: str) -> int:
+    """Fourteen hexadecimal digits from A0 on, perhaps with a check digit."""
+    identifier = _compact(text)
+    return len(text) if any(c.isdigit() for c in identifier) and len(set(identifier)) > 2 else 0
+
+
+def _iccid(text: str) -> int:
+    digits = _compact(text).rstrip("Ff")
+    return len(text) if len(set(digits)) > 3 and luhn.is_valid(digits) else 0
+
+
+def _vin(text: str) -> int:
+    """The North American check digit; the number holds a letter and digits."""
+    number = text.upper()
+    if number.isdigit() or number.isalpha() or any(c not in _VIN_VALUES for c in number):
+        return 0
+    rest = sum(_VIN_VALUES[c] * weight for c, weight in zip(number, _VIN_WEIGHTS, strict=True)) % 11
+    return len(text) if number[8] == "0123456789X"[rest] else 0
+
+
+def _vin_form(text: str) -> int:
+    """European numbers carry no check digit: letters and digits suffice where the context says what it is."""
+    return 0 if text.isdigit() or text.isalpha() else len(text)
+
+
+def _license_plate(text: str) -> int:
+    """Letters and digits, between four and ten of them."""
+    kept = _compact(text)
+    return len(text) if 4 <= len(kept) <= 10 and not kept.isdigit() and not kept.isalpha() else 0
+
+
+def _uuid(text: str) -> int:
+    """An identifier that is somebody's: all zeros is what a device answers when its owner said no."""
+    return len(text) if len(set(text) - set("-{}")) > 2 else 0
+
+
+def _point(text: str) -> int:
+    """Latitude and longitude in degrees, in this order; 0, 0 is what programs send when they know nothing."""
+    latitude, longitude = (float(part) for part in re.findall(r"-?[0-9]+(?:\.[0-9]+)?", text)[:2])
+    good = abs(latitude) <= 90 and abs(longitude) <= 180 and (latitude or longitude)
+    return len(text) if good else 0
+
+
+def _degrees(text: str) -> int:
+    """One coordinate in degrees."""
+    number = re.search(r"-?[0-9]+(?:\.[0-9]+)?", text)
+    return len(text) if number and 0 < abs(float(number[0])) <= 180 else 0
+
+
+def _dms(text: str) -> int:
+    """Degrees, minutes and seconds, twice."""
+    latitude, longitude = (float(part) for part in _DMS.findall(text)[:2])
+    return len(text) if latitude <= 90 and longitude <= 180 else 0
+
+
+VALIDATORS: dict[str, Callable[[str], int]] = {
+    "mac.device": _mac,
+    "imei": _imei,
+    "meid": _meid,
+    "iccid": _iccid,
+    "vin": _vin,
+    "vin.form": _vin_form,
+    "license_plate": _license_plate,
+    "uuid": _uuid,
+    "geo": _point,
+    "geo.degrees": _degrees,
+    "geo.dms": _dms,
+}
+"""Names of rules' validators → functions."""

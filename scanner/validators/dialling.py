@@ -1,0 +1,96 @@
+"""Checks of telephone numbers: numbering plans of the `phonenumbers` library, and what people write that it refuses.
+
+Numbers kept for fiction (555 in North America) belong to nobody, yet where they stand real ones will stand: accepted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+import phonenumbers
+
+_DIGITS = re.compile(r"[0-9]")
+_SEPARATED = re.compile(r"[0-9)][ .()/\-]+[0-9]")
+_FICTION = re.compile(r"1?(?:555[0-9]{7}|[2-9][0-9]{2}555[0-9]{4})")
+_NOT_A_PHONE = re.compile(
+    r"(?:19|20)[0-9]{2}[./\-][0-9]{1,2}[./\-][0-9]{1,2}"  # dates
+    r"|[0-9]{1,2}[./\-][0-9]{1,2}[./\-](?:19|20)[0-9]{2}"
+    r"|1[5-9][0-9]{8}(?:[0-9]{3})?"  # seconds and milliseconds since 1970
+    r"|[0-9]+\.[0-9]+"
+    r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}"  # IPv4
+    r"|([0-9])(?:[^0-9]*\1)+"  # one digit over and over
+)
+
+_ZERO = "GB DE FR IT NL AU IN BE CH AT SE IE FI NZ ZA TR IL JP KR UA RO"
+TRUNK_ZERO = tuple(_ZERO.split())
+"""Regions whose national numbers are written with a leading zero."""
+ANYWHERE = (
+    *TRUNK_ZERO,
+    *("US", "ES", "BR", "PT", "PL", "CZ", "DK", "NO", "MX", "CN", "SG", "HK", "RU", "GR", "AR", "CL", "CO"),
+)
+
+
+def _digits(text: str) -> str:
+    return "".join(_DIGITS.findall(text))
+
+
+def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _is_valid(text: str, regions: Iterable[str | None]) -> bool:
+    numbers = (_parsed(text, region) for region in regions)
+    return any(number is not None and phonenumbers.is_valid_number(number) for number in numbers)
+
+
+def _international(text: str) -> int:
+    """`+` or `00` and a country code: valid, or of a possible length and written in groups."""
+    digits = _digits(text)
+    number = _parsed("+" + (digits if text.startswith("+") else digits[2:]), None)
+    if number is None:
+        return 0
+    grouped = _SEPARATED.search(text) is not None
+    good = phonenumbers.is_valid_number(number) or (grouped and phonenumbers.is_possible_number(number))
+    return len(text) if good else 0
+
+
+def _north_american(text: str) -> int:
+    digits = _digits(text)
+    good = _FICTION.fullmatch(digits) or _is_valid(digits, ("US",))
+    return len(text) if good else 0
+
+
+def _national(*regions: str) -> Callable[[str], int]:
+    return lambda text: len(text) if _is_valid(text, regions) else 0
+
+
+def _near_a_word(text: str) -> int:
+    """Beside a word like `phone`: a number of some country, with or without its code."""
+    if _NOT_A_PHONE.fullmatch(text):
+        return 0
+    digits = _digits(text)
+    good = _FICTION.fullmatch(digits) or _is_valid("+" + digits, (None,)) or _is_valid(digits, ANYWHERE)
+    return len(text) if good else 0
+
+
+def _under_a_key(text: str) -> int:
+    """The whole value of a key like `phone`: as many digits as a telephone number may have."""
+    return len(text) if 7 <= len(_digits(text)) <= 15 and not _NOT_A_PHONE.fullmatch(text) else 0
+
+
+VALIDATORS: dict[str, Callable[[str], int]] = {
+    "phone.international": _international,
+    "phone.us": _north_american,
+    "phone.fr": _national("FR"),
+    "phone.br": _national("BR"),
+    "phone.ru": _national("RU"),
+    "phone.es": _national("ES"),
+    "phone.national": _national(*TRUNK_ZERO),
+    "phone.near": _near_a_word,
+    "phone.key": _under_a_key,
+}
+"""Names of rules' validators → functions."""
