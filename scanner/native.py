@@ -8,22 +8,33 @@ counts are taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from scanner.confirm import Hit, Meaning
 from scanner.context import NOWHERE, Context
 from scanner.evidence import Field, Hits, Key
 from scanner.findings import Reason, Via
-from scanner.kernel import Kernel
 from scanner.naming import Names
-from scanner.recorder import Recorder, Values
-from scanner.reference import ReferenceEngine
+from scanner.recorder import Recorder
 from scanner.sketch import Fingerprints
-from scanner.summary import Tally
+from scanner.summary import OTHER, Tally
+
+if TYPE_CHECKING:
+    from scanner.kernel._kernel import Kernel, Taken
 
 _TOKEN_SHIFT = 32
 _Thing = TypeVar("_Thing")
+
+
+class Slow(Protocol):
+    """Counts what the kernel will not parse."""
+
+    def line(self, line: bytes) -> None:
+        """Count one line."""
+
+    def take(self) -> Tally:
+        """What was counted."""
 
 
 class _Held(NamedTuple):
@@ -61,22 +72,24 @@ class NativeEngine:
 
     name = "native"
 
-    def __init__(self, meaning: Meaning, tables: bytes, fingerprints: Fingerprints) -> None:
-        self._meaning, self._fingerprints, self._names = meaning, fingerprints, Names(meaning)
+    def __init__(
+        self, kernel: type[Kernel], meaning: Meaning, tables: bytes, fingerprints: Fingerprints, slow: Slow
+    ) -> None:
+        self._meaning, self._fingerprints, self._names, self._slow = meaning, fingerprints, Names(meaning), slow
         self._recorder = Recorder()
-        self._slow = ReferenceEngine(meaning, fingerprints)
+        self._event_types: list[str] = []
         self._paths: list[tuple[tuple[str, ...], str]] = [((), "")]  # keys without array positions, and the public name
         self._contexts = _Numbered[Context](NOWHERE)
         self._inner, self._types = _Numbered[str](""), _Numbered[str]()
         self._verdicts: dict[frozenset[tuple[int, int, int, int, int]], int] = {}
         self._tokens: list[tuple[_Held, ...]] = []
-        self._values: dict[tuple[int, int, int, int], Values] = {}
-        self._kernel = Kernel(
+        self._adding: dict[tuple[int, int, int, int], Callable[[Reason, Via, int, str], None]] = {}
+        self._kernel = kernel(
             tables,
             learn=self._learn,
             decide=self._decide,
             first=self._first,
-            refuse=self._slow.line,
+            refuse=slow.line,
             forget=self._tokens.clear,
         )
 
@@ -84,22 +97,33 @@ class NativeEngine:
         """Count the whole lines in `data[start:end]`; the last one ends with a newline."""
         while start < end:
             start += self._kernel.scan(data, start, end)[1]
+            if start < end:  # its counters are full
+                self._name(self._kernel.take())
 
     def take(self) -> Tally:
         """What was counted since the last time; then everything starts at nothing, except what is known of values."""
-        counted = self._kernel.take()
-        types = [self._names.event_type(name) for name in self._kernel.event_types()]
-        for event_type, path, events in counted["seen"]:
-            self._recorder.saw(Field(types[event_type], self._paths[path][1]), events)
-        for event_type, path, inner, data_type, events, first, last in counted["counters"]:
-            key = self._key(types, event_type, path, inner, data_type)
-            self._recorder.hit(key, Hits(*events), _hour(first), _hour(last))
-        for (event_type, path, inner, data_type), values in self._values.items():
-            self._recorder.values(self._key(types, event_type, path, inner, data_type), values)
-        self._values.clear()
-        self._recorder.read("lines", counted["lines"])
+        self._name(self._kernel.take())
         taken, self._recorder = self._recorder.tally() + self._slow.take(), Recorder()
+        self._adding.clear()
         return taken
+
+    def _name(self, counted: Taken) -> None:
+        for event_type, path, events in counted["seen"]:
+            self._recorder.saw(Field(self._event_type(event_type), self._paths[path][1]), events)
+        for event_type, path, inner, data_type, events, _, _, first, last in counted["counters"]:
+            key = self._key(event_type, path, inner, data_type)
+            self._recorder.hit(key, Hits(*events), _hour(first), _hour(last))
+
+    def _event_type(self, number: int) -> str:
+        if number == self._kernel.overflow:
+            return OTHER.event_type
+        if number >= len(self._event_types):
+            self._event_types = [*map(self._names.event_type, self._kernel.event_types())]
+        return self._event_types[number]
+
+    def _key(self, event_type: int, path: int, inner: int, data_type: int) -> Key:
+        field = self._paths[path][1] + self._inner.things[inner]
+        return Key(self._event_type(event_type), field, self._types.things[data_type])
 
     def mask(self, text: str) -> int:
         """Which rules may match a text: a superset of those that do."""
@@ -142,11 +166,11 @@ class NativeEngine:
         return _Held(inner, self._types.of(hit.data_type), hit.reasons, hit.via, fingerprint, hit.value)
 
     def _first(self, event_type: int, path: int, _verdict: int, token: int) -> None:
-        for held in self._tokens[token]:
-            where = (event_type, path, held.inner, held.data_type)
-            if (values := self._values.get(where)) is None:
-                values = self._values[where] = Values()
-            values.add(held.reasons, held.via, held.fingerprint, held.text)
+        for inner, data_type, *value in self._tokens[token]:
+            where = event_type, path, inner, data_type
+            if (add := self._adding.get(where)) is None:
+                add = self._adding[where] = self._recorder.values_of(self._key(*where)).add
+            add(*value)
 
 
 def _hour(packed: int) -> str:
