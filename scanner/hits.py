@@ -1,0 +1,129 @@
+"""A finding together with its value, and which of several over the same characters counts."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+from scanner.findings import Finding, Grade, Reason, Via
+
+
+class Hit(NamedTuple):
+    """A finding before it is counted: `rule` is its rule's index, `value` what was found, as read through `via`.
+
+    It holds personal data and so never leaves the process, nor reaches a log.
+    """
+
+    rule: int
+    data_type: str
+    start: int
+    end: int
+    grade: Grade
+    reasons: Reason
+    via: Via
+    path: str
+    value: str
+
+    @property
+    def finding(self) -> Finding:
+        """The same without the value."""
+        return Finding(self.data_type, self.start, self.end, self.grade, self.reasons, self.via, self.path)
+
+
+class Spans:
+    """Half-open ranges that do not overlap one another, in order."""
+
+    __slots__ = ("_spans",)
+
+    def __init__(self) -> None:
+        self._spans: list[tuple[int, int]] = []
+
+    def touch(self, start: int, end: int) -> bool:
+        """Whether the range shares a position with one of ours."""
+        place = bisect_right(self._spans, (start, start))
+        before = place > 0 and self._spans[place - 1][1] > start
+        return before or (place < len(self._spans) and self._spans[place][0] < end)
+
+    def add(self, start: int, end: int) -> None:
+        """Add a range that touches none."""
+        insort(self._spans, (start, end))
+
+
+def resolve(hits: list[Hit], priorities: Sequence[int]) -> list[Hit]:
+    """The findings of one reading of one text, by place. `priorities` by rule index.
+
+    They are taken by grade, priority, length, place and rule. One that touches an earlier one of its type is dropped.
+    One that touches any earlier one that kept its grade becomes possible, and is dropped if it was no more than that.
+    """
+    if len(hits) < 2:
+        return hits
+    by_place = sorted(hits, key=_place)
+    if all(one.end <= other.start for one, other in pairwise(by_place)):
+        return by_place
+    kept: list[Hit] = []
+    strong = Spans()
+    of_type: defaultdict[str, Spans] = defaultdict(Spans)
+    for hit in sorted(hits, key=lambda hit: _strength(hit, priorities)):
+        covered = strong.touch(hit.start, hit.end)
+        if of_type[hit.data_type].touch(hit.start, hit.end) or (covered and hit.grade is Grade.POSSIBLE):
+            continue
+        of_type[hit.data_type].add(hit.start, hit.end)
+        if covered:
+            hit = hit._replace(grade=Grade.POSSIBLE, reasons=hit.reasons | Reason.OVERLAP)  # noqa: PLW2901
+        else:
+            strong.add(hit.start, hit.end)
+        kept.append(hit)
+    return sorted(kept, key=_place)
+
+
+class Found:
+    """The findings of a text, reading after reading: one that says nothing new is left out."""
+
+    def __init__(self, plain: list[Hit]) -> None:
+        self.hits = plain
+        self._plain = tuple(plain)
+
+    def add(self, hits: list[Hit]) -> None:
+        """Those of another reading, unless one that is no less sure found the same value, or found the type at the same
+        place of the text as it stands (which says nothing of a document's values: their place is the whole text)."""
+        new = [hit for hit in hits if not self._is_known(hit)]
+        _note(self._grades, new)
+        self.hits += new
+
+    def _is_known(self, hit: Hit) -> bool:
+        if self._grades.get((hit.data_type, hit.value), 0) >= hit.grade:
+            return True
+        no_less_sure = (self._places.get((hit.data_type, grade)) for grade in Grade if grade >= hit.grade)
+        return Via.JSON not in hit.via and any(spans and spans.touch(hit.start, hit.end) for spans in no_less_sure)
+
+    @cached_property
+    def _grades(self) -> dict[tuple[str, str], Grade]:
+        """Best grade by type and value."""
+        grades: dict[tuple[str, str], Grade] = {}
+        _note(grades, self._plain)
+        return grades
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, Grade], Spans]:
+        places: defaultdict[tuple[str, Grade], Spans] = defaultdict(Spans)
+        for hit in self._plain:
+            places[hit.data_type, hit.grade].add(hit.start, hit.end)
+        return places
+
+
+def _note(grades: dict[tuple[str, str], Grade], hits: Iterable[Hit]) -> None:
+    for hit in hits:
+        known = grades.get((hit.data_type, hit.value), hit.grade)
+        grades[hit.data_type, hit.value] = max(known, hit.grade)
+
+
+def _place(hit: Hit) -> tuple[int, int, int]:
+    return hit.start, hit.end, hit.rule
+
+
+def _strength(hit: Hit, priorities: Sequence[int]) -> tuple[int, int, int, int, int]:
+    return -hit.grade, -priorities[hit.rule], hit.start - hit.end, hit.start, hit.rule
