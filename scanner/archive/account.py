@@ -127,12 +127,13 @@ class Account:
         )
 
 
-def of_member(source: int, member: int, split: Split, reading: Reading) -> Account:
+def of_member(source: int, member: int, split: Split, reading: Reading, lines: int = 0) -> Account:
     """The account of one member of an input, `split` being where the bytes of the input went that are this member."""
     outcome = reading.outcome
     return Account(
         split,
         reading.text,
+        lines,
         members=int(outcome is None and reading.text.inflated > 0),
         broken={outcome: 1} if outcome else {},
         troubles=tuple(Trouble(source, member, at, fault) for at, fault in reading.faults),

@@ -1,0 +1,174 @@
+"""Scanner processes as their parent sees them.
+
+A member goes whole to the process that has the least to do. What a process has not taken yet waits here, up to `buffer`
+bytes for each; then the parent waits, so one archive of any size needs no more memory than that. A thread per process
+writes to its pipe, so the parent itself never waits for one of them while another has nothing to do.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, NoReturn, cast
+
+from scanner.archive import Limits, Member
+from scanner.errors import BadArchive, Fault, Stopped
+from scanner.tally import Tally
+from scanner.worker import Answer, Done, Factory, Failed, Result, Step, run
+
+CONTEXT = get_context("spawn")  # a fork would copy the threads' locks and the caller's sockets
+GRACE_S = 5.0
+
+
+class Lane:
+    """One scanner process, its two pipes, and the thread that writes to it."""
+
+    def __init__(self, number: int, factory: Factory[Any], limits: Limits) -> None:
+        theirs, self._pipe = CONTEXT.Pipe(duplex=False)
+        self.answers, answering = CONTEXT.Pipe(duplex=False)
+        name = f"scanner-{number}"
+        self._process = CONTEXT.Process(target=run, args=(theirs, answering, factory, limits), name=name, daemon=True)
+        with _sigint_blocked():
+            self._process.start()
+        theirs.close()
+        answering.close()
+        self._frames: SimpleQueue[bytes | None] = SimpleQueue()
+        self._writer = Thread(target=self._write, name=name, daemon=True)
+        self._writer.start()
+        self.waiting = 0
+        """Bytes of content that it has not taken yet."""
+        self.tickets: deque[tuple[int, Member]] = deque()
+        """Members that it has not answered for, each with the number of its input."""
+        self.result: Result | None = None
+
+    def put(self, *frames: bytes) -> None:
+        """Hand frames to the writer."""
+        for frame in frames:
+            self._frames.put(frame)
+
+    def put_content(self, chunk: bytes) -> None:
+        """Hand content to the writer."""
+        self.waiting += len(chunk)
+        self._frames.put(chunk)
+
+    def close(self) -> None:
+        """Nothing follows: the process answers with its result."""
+        self._frames.put(None)
+
+    def died(self) -> NoReturn:
+        """Say how the process ended."""
+        self._process.join(GRACE_S)
+        code = self._process.exitcode
+        how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
+        raise Stopped(Fault.WORKER_DIED, f"{self._process.name} ended {how} before its work was done")
+
+    def end(self) -> None:
+        """End the process, and the thread with it."""
+        self.close()
+        self._process.join(GRACE_S if self.result else 0)
+        self._process.kill()
+        self._process.join()
+        self._writer.join()
+        self._process.close()
+        self.answers.close()
+
+    def _write(self) -> None:
+        with suppress(OSError), self._pipe:  # a reader that died is noticed by its silence
+            for frame in iter(self._frames.get, None):
+                self._pipe.send_bytes(frame)
+
+
+class Crew:
+    """Up to `processes` of them, each started when there is work for it."""
+
+    def __init__(self, factory: Factory[Any], processes: int, limits: Limits, buffer: int, tally: Tally) -> None:
+        self._factory, self._processes, self._limits = factory, processes, limits
+        self._buffer, self._tally = buffer, tally
+        self._lanes: list[Lane] = []
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of content that no process has taken yet."""
+        return sum(lane.waiting for lane in self._lanes)
+
+    def scan(self, source: int, member: Member, layer: int) -> None:
+        """Hand over a member, chunk by chunk as it arrives."""
+        lane = self._idlest()
+        lane.put(bytes([layer]))
+        fault = b""
+        try:
+            for chunk in member.chunks:
+                lane.put_content(chunk)
+                self._hear(0)
+                while lane.waiting >= self._buffer:
+                    self._hear()
+        except BadArchive as error:
+            fault = error.fault.encode()
+        lane.put(b"", fault)
+        lane.tickets.append((source, member))
+
+    def results(self) -> list[Any]:
+        """What each process found, once all work is done."""
+        if not self._lanes:
+            self._start()
+        for lane in self._lanes:
+            lane.close()
+        while not all(lane.result for lane in self._lanes):
+            self._hear()
+        return [lane.result.value for lane in self._lanes if lane.result]
+
+    def end(self) -> None:
+        """End all processes: at once, if their work is not done."""
+        for lane in self._lanes:
+            lane.end()
+
+    def _idlest(self) -> Lane:
+        """The process with the least to do; a new one, as long as there may be more and none has nothing to do."""
+        self._hear(0)
+        idlest = min(self._lanes, key=lambda lane: (lane.waiting, len(lane.tickets)), default=None)
+        if idlest and (not idlest.tickets or len(self._lanes) == self._processes):
+            return idlest
+        return self._start()
+
+    def _start(self) -> Lane:
+        self._lanes.append(Lane(len(self._lanes), self._factory, self._limits))
+        return self._lanes[-1]
+
+    def _hear(self, timeout: float | None = None) -> None:
+        """Take the answers that are there; wait for one if none is and no `timeout` says for how long."""
+        speaking = {lane.answers: lane for lane in self._lanes if not lane.result}
+        for pipe in wait(list(speaking), timeout):
+            self._take(speaking[cast("Connection", pipe)])
+
+    def _take(self, lane: Lane) -> None:
+        try:
+            answer: Answer = lane.answers.recv()
+        except (EOFError, OSError):
+            lane.died()
+        match answer:
+            case Step(taken, text, lines):
+                lane.waiting -= taken
+                self._tally.step(text, lines)
+            case Done(reading, lines):
+                self._tally.done(*lane.tickets.popleft(), reading, lines)
+            case Result():
+                lane.result = answer
+            case Failed(fault, message):
+                raise Stopped(fault, message)
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """A process that is started now inherits the mask: an interrupt is for the parent, which ends the process."""
+    resource_tracker.ensure_running()  # if a start had to do it, it would unblock the signal again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
