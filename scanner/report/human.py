@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from itertools import groupby
+from operator import or_
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from scanner.column import Row
-from scanner.evidence import Evidence
 from scanner.findings import Grade, Reason
 from scanner.report.model import BYTES, COMPRESSED, LINES, SCANNED, Report
 from scanner.report.text import listed, percent, plural, shortened, size, visible
-from scanner.sketch import Sketch
 from scanner.summary import OTHER
 
 MARK = {Grade.CONFIRMED: "●", Grade.LIKELY: "◐", Grade.POSSIBLE: "○"}
 STYLE = {Grade.CONFIRMED: "bold red", Grade.LIKELY: "yellow", Grade.POSSIBLE: "dim"}
 
-WIDE = 120
-"""From so many columns on there is room for reasons and shapes."""
+COLUMNS = {  # name → the terminal width from which there is room for it
+    **{"grade": 0, "type": 0, "field": 0, "in": 100, "events": 0, "share": 0, "distinct": 0},
+    **{"why": 130, "looks like": 130},
+}
+_NUMBERS = ("events", "share", "distinct")
+_FOLDED = {"field": None, "in": 30, "why": None, "looks like": None}
 
 LONGEST_FIELD = 60
 MOST_INCIDENTS = 20
@@ -31,24 +35,23 @@ DIGEST = 12
 def write(report: Report, console: Console) -> None:
     """Print the report."""
     if report.rows:
-        console.print(_table(report, wide=console.width >= WIDE))
+        console.print(_table(report, console.width))
         console.print()
     for line, style in _closing(report):
         console.print(Text(line, style=style), soft_wrap=True)
 
 
-def _table(report: Report, *, wide: bool) -> Table:
+def _table(report: Report, width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("grade", no_wrap=True)
-    table.add_column("type", no_wrap=True)
-    table.add_column("field", overflow="fold", ratio=1)
-    table.add_column("in", overflow="fold", max_width=30)
-    for name in ("events", "share", "distinct"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("why", "looks like") if wide else ():
-        table.add_column(name, overflow="fold")
+    shown = [name for name, least in COLUMNS.items() if width >= least]
+    for name in shown:
+        if name in _FOLDED:
+            table.add_column(name, overflow="fold", max_width=_FOLDED[name])
+        else:
+            table.add_column(name, no_wrap=True, justify="right" if name in _NUMBERS else "left")
     for rows in _groups(report.rows):
-        table.add_row(*_cells(report, rows)[: 9 if wide else 7])
+        cells = dict(zip(COLUMNS, _cells(report, rows), strict=True))
+        table.add_row(*(cells[name] for name in shown))
     return table
 
 
@@ -93,19 +96,14 @@ def _events(rows: list[Row]) -> int:
 
 
 def _reasons(rows: list[Row]) -> Reason:
-    together = Evidence()
-    for row in rows:
-        together += Evidence(reasons=row.reasons)
-    return together.reasons
+    return reduce(or_, (row.reasons for row in rows))
 
 
 def _distinct(rows: list[Row]) -> str:
     sketches = [row.distinct for row in rows if row.distinct]
-    together = Sketch()
-    for sketch in sketches:
-        together |= sketch
     if not sketches:
         return "-"
+    together = reduce(or_, sketches)
     return f"{together.estimate:,}" if together.exact else f"~{together.estimate:,}"
 
 
@@ -141,7 +139,8 @@ def _read(report: Report) -> str:
     return (
         f"Read {size(account.get(BYTES, 0))}{packed} in {plural(account.get(LINES, 0), 'line')}"
         f" from {plural(len(report.origin.inputs), 'input')}"
-        f" in {scanned.seconds:,.1f} s: {report.rate:,.0f} MB/s with {plural(scanned.processes, 'process', 'processes')}."
+        f" in {scanned.seconds:,.1f} s: {report.rate:,.0f} MB/s"
+        f" with {plural(scanned.processes, 'process', 'processes')}."
     )
 
 

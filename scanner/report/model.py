@@ -79,7 +79,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that is written, whatever the format. `hidden` rows are below the least grade: left out, but counted."""
+    """Everything that is written, in whatever format. `hidden` counts the rows below the least grade, not shown."""
 
     rows: tuple[Row, ...]
     hidden: int
