@@ -84,7 +84,7 @@ def _row(tally: Tally, key: Key, evidence: Evidence, noisy: frozenset[str]) -> R
         reasons=evidence.reasons if grade is evidence.hits.best else evidence.reasons | Reason.COLUMN,
         via=evidence.via,
         distinct=evidence.distinct,
-        shapes=tuple(shape.masked for shape in evidence.shapes),
+        shapes=tuple(dict.fromkeys(shape.masked for shape in evidence.shapes)),
         first_hour=evidence.first_hour,
         last_hour=evidence.last_hour,
     )

@@ -129,11 +129,9 @@ def _flags(kind: type[_Flags], words: Sequence[str]) -> _Flags:
 
 
 def smallest(shapes: Iterable[Shape]) -> tuple[Shape, ...]:
-    """The `SHAPES` distinct masks whose smallest fingerprints are the smallest, in that order."""
-    first: dict[str, Shape] = {}
-    for shape in sorted(shapes):
-        first.setdefault(shape.masked, shape)
-    return tuple(first.values())[:SHAPES]
+    """The `SHAPES` of them with the smallest fingerprints. Two may look alike: dropping one would mean making the shape
+    of every value to know which others stay."""
+    return tuple(sorted(set(shapes))[:SHAPES])
 
 
 def earliest(one: str, other: str) -> str:
