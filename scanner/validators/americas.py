@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from stdnum.br import cnpj, cpf
 from stdnum.mx import rfc
 
-from scanner.validators.arithmetic import is_short_date, luhn, of_bare, of_stdnum, same_digits, weighted
+from scanner.validators.arithmetic import is_short_date, luhn, of_bare, same_digits, weighted
 
 _PUBLISHED_SSNS = frozenset({"078051120", "219099999", "457555462"})
 """Numbers that wallets, leaflets and advertisements made public: void, and in every sample since."""
@@ -64,12 +65,12 @@ def is_nss(number: str) -> bool:
 
 def is_cpf(number: str) -> bool:
     """Brazil's taxpayer number: nine digits, then two check digits, not all the same."""
-    return not same_digits(number) and bool(of_stdnum("br.cpf")(number))
+    return not same_digits(number) and bool(cpf.is_valid(number))
 
 
 def is_cnpj(number: str) -> bool:
     """Brazil's company number, of digits, or with letters as issued from July 2026 on."""
-    return not same_digits(number) and number[12:].isdigit() and bool(of_stdnum("br.cnpj")(number))
+    return not same_digits(number) and number[12:].isdigit() and bool(cnpj.is_valid(number))
 
 
 def is_cnh(number: str) -> bool:
@@ -116,14 +117,7 @@ def _rfc_text(check: Callable[[str], bool]) -> Callable[[str], int]:
     return of_bare(lambda number: bool(re.fullmatch(r"[A-Z0-9&Ñ]+", number)) and check(number))
 
 
-_STDNUM = (
-    "us.ein", "us.itin", "us.atin", "us.ptin", "ca.sin", "ca.bc_phn", "mx.curp", "ar.cuit", "ar.cbu", "cl.rut",
-    "co.nit", "pe.cui", "pe.ruc", "ec.ci", "ec.ruc", "uy.rut", "ve.rif", "do.cedula", "do.rnc", "gt.nit", "py.ruc",
-    "cu.ni", "sv.nit", "cr.cpj",
-)  # fmt: skip
-
 VALIDATORS: dict[str, Callable[[str], int]] = {
-    **{name: of_stdnum(name) for name in _STDNUM},
     "us.ssn": of_bare(is_ssn),
     "us.ssn_in_context": of_bare(is_issued_ssn),
     "ca.ohip": of_bare(is_ohip),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import functools
-import importlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 Check = Callable[[str], bool]
 Validator = Callable[[str], int]
@@ -29,18 +26,6 @@ def of_bare(check: Check) -> Validator:
             return 0
 
     return accepted
-
-
-def of_stdnum(module: str) -> Validator:
-    """A validator by a python-stdnum module, such as `au.tfn`, of the bare text: its modules differ in the separators
-    they know. Some raise KeyError and others on odd input."""
-
-    @functools.cache
-    def is_valid() -> Callable[[str], Any]:
-        found: Callable[[str], Any] = importlib.import_module(f"stdnum.{module}").is_valid
-        return found
-
-    return of_bare(lambda number: bool(is_valid()(number)))
 
 
 def weighted(digits: str, weights: Sequence[int]) -> int:

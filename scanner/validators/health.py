@@ -40,16 +40,10 @@ def weighted_nhi(number: str) -> int:
     return sum(value * weight for value, weight in zip(values, range(7, 1, -1), strict=True))
 
 
-def has_digit(text: str) -> bool:
-    """Whether a code holds a digit, so that it is no word."""
-    return any(c.isdigit() for c in text)
-
-
 VALIDATORS: dict[str, Callable[[str], int]] = {
     "us.npi": of_bare(is_npi),
     "us.dea": of_bare(is_dea),
     "au.medicare": of_bare(is_medicare),
     "au.ihi": of_bare(luhn),
     "nz.nhi": of_bare(is_nhi),
-    "has_digit": of_bare(has_digit),
 }

@@ -1,4 +1,4 @@
-"""Checks of Asia's, Oceania's and Africa's numbers, and of travel documents: how many of a matched text's leading
+"""Checks of Asia's, Oceania's and Africa's numbers: how many of a matched text's leading
 characters are accepted, 0 for none."""
 
 from __future__ import annotations
@@ -6,7 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from string import ascii_uppercase, digits
 
-from scanner.validators.arithmetic import is_date, is_short_date, luhn, of_bare, of_stdnum, same_digits, weighted
+from stdnum.au import acn, tfn
+from stdnum.cn import uscc
+
+from scanner.validators import documents
+from scanner.validators.arithmetic import is_date, is_short_date, luhn, of_bare, same_digits, weighted
 
 _CHINESE_PROVINCES = frozenset(
     str(code)
@@ -43,7 +47,7 @@ def is_ric(number: str) -> bool:
 
 def is_uscc(number: str) -> bool:
     """China's unified social credit code: kind of body, a region of a known province, and a check character."""
-    return number[2:4] in _CHINESE_PROVINCES | {"10"} and bool(of_stdnum("cn.uscc")(number))
+    return number[2:4] in _CHINESE_PROVINCES | {"10"} and bool(uscc.is_valid(number))
 
 
 def is_hkid(number: str) -> bool:
@@ -147,25 +151,18 @@ def is_za_id(number: str) -> bool:
     return is_short_date(number) and number[10] in "012" and luhn(number)
 
 
-def is_mrz_line(line: str) -> bool:
-    """The second line of a passport's machine-readable zone: number, birth, expiry and all of it have check digits."""
-    parts = line[:10], line[13:20], line[21:28], line[:10] + line[13:20] + line[21:43] + line[43:44]
-    return all(_icao_check(part[:-1]) == part[-1] for part in parts)
+def is_plain_tfn(number: str) -> bool:
+    """An Australian tax file number that is no round amount."""
+    return bool(tfn.is_valid(number)) and not number.endswith("000")
 
 
-def _icao_check(field: str) -> str:
-    values = (0 if c == "<" else _BASE_36.index(c) for c in field)
-    return str(sum(value * (7, 3, 1)[place % 3] for place, value in enumerate(values)) % 10)
+def is_plain_acn(number: str) -> bool:
+    """An Australian company number of the older half, which no amount looks like: with a leading zero."""
+    return number[0] == "0" and number[:6] != "000000" and bool(acn.is_valid(number))
 
-
-_STDNUM = (
-    "in_.aadhaar", "in_.vid", "in_.pan", "in_.epic", "in_.gstin", "pk.cnic", "jp.in_", "jp.cn", "sg.uen", "my.nric",
-    "th.pin", "th.tin", "id.nik", "id.npwp", "vn.mst", "tw.ubn", "au.tfn", "au.abn", "au.acn", "nz.ird", "il.idnr",
-    "il.hp", "za.tin", "gh.tin", "ke.pin", "mu.nid", "ma.ice", "tn.mf", "dz.nif", "sn.ninea", "mz.nuit", "gn.nifp",
-)  # fmt: skip
 
 VALIDATORS: dict[str, Callable[[str], int]] = {
-    **{name: of_stdnum(name) for name in _STDNUM},
+    **documents.VALIDATORS,
     "cn.ric": of_bare(is_ric),
     "cn.uscc": of_bare(is_uscc),
     "hk.id": of_bare(is_hkid),
@@ -185,5 +182,6 @@ VALIDATORS: dict[str, Callable[[str], int]] = {
     "kw.id": of_bare(is_kw_id),
     "eg.nid": of_bare(is_eg_nid),
     "za.id": of_bare(is_za_id),
-    "icao.td3": of_bare(is_mrz_line),
+    "au.tfn_alone": of_bare(is_plain_tfn),
+    "au.acn_alone": of_bare(is_plain_acn),
 }
