@@ -9,13 +9,17 @@ from itertools import chain
 from typing import NamedTuple
 
 from scanner import validators
-from scanner.context import Context, Contexts, bits
+from scanner.context import NOWHERE, Context, Contexts, bits
+from scanner.derived import Leaf, Reading, base64_decoded, folded_digits, json_leaves, percent_decoded
 from scanner.findings import Grade, Reason, Via
-from scanner.hits import Hit, resolve
+from scanner.hits import Found, Hit, resolve
 from scanner.rules.model import Pattern, Rule, RuleSet
 from scanner.rules.reading import compiled
 
 __all__ = ["Hit", "Mask", "Meaning"]
+
+DEEPEST_DOCUMENT = 3
+"""So many JSON documents are opened one inside the other."""
 
 _PLANS_KEPT = 65_536
 _HERE = Via(0)
@@ -61,11 +65,13 @@ class Form(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a mask asks for."""
+    """What a mask asks for. `wrapped`: a reader, or that the text may be a `document`."""
 
     forms: tuple[Form, ...]
     bare: bool
-    derived: int
+    wrapped: bool
+    readers: tuple[Callable[[str], Iterator[Reading]], ...]
+    document: bool
 
 
 class Meaning:
@@ -74,6 +80,7 @@ class Meaning:
     def __init__(self, ruleset: RuleSet) -> None:
         self.contexts = Contexts(ruleset)
         self.mask = Mask.of(len(ruleset.rules))
+        self._any_phrase = self.mask.bare | self.mask.percent | self.mask.base64
         self._priorities = tuple(rule.priority for rule in ruleset.rules)
         forms = [_forms(number, rule) for number, rule in enumerate(ruleset.rules)]
         self._alone = [tuple(form for pattern, form in of if pattern.alone is not None) for of in forms]
@@ -85,21 +92,75 @@ class Meaning:
         self._whole_of = lru_cache(maxsize=_PLANS_KEPT)(lambda rules: _chosen(self._whole, rules))
 
     def confirm(self, text: str, mask: int, context: Context, nominate: Nominate | None = None) -> list[Hit]:
-        """All findings of one text, by place; those through a wrapping after those as it stands.
+        """All findings of one text, by place; then, reading by reading, what only a wrapping shows.
 
-        `mask` must be a superset of the truth. `nominate` gives the mask of a derived text; without it all is tried.
+        `mask` must be a superset of the truth. `nominate` answers such a mask for a derived text, as for a text in no
+        field; without it everything is tried on those.
         """
-        # the derived readings follow in the next commit
-        return self._plain(text, self._plan(mask), context)
+        plan = self._plan(mask)
+        if not plan.wrapped:
+            return self._plain(text, plan.forms, plan.bare, context)
+        return self._read(text, plan, context, nominate or self._everything, 0)
+
+    def _everything(self, _text: str) -> int:
+        return self.mask.all
 
     def _planned(self, mask: int) -> Plan:
-        derived = self.mask.json | self.mask.percent | self.mask.base64 | self.mask.digits
-        return Plan(_chosen(self._alone, mask & self.mask.rules), bool(mask & self.mask.bare), mask & derived)
+        bits = self.mask
+        readers = (folded_digits, bits.digits), (percent_decoded, bits.percent), (base64_decoded, bits.base64)
+        return Plan(
+            forms=_chosen(self._alone, mask & bits.rules),
+            bare=bool(mask & bits.bare),
+            wrapped=bool(mask & (bits.digits | bits.percent | bits.base64 | bits.json)),
+            readers=tuple(reader for reader, bit in readers if mask & bit),
+            document=bool(mask & bits.json),
+        )
 
-    def _plain(self, text: str, plan: Plan, context: Context) -> list[Hit]:
+    def _read(self, text: str, plan: Plan, context: Context, nominate: Nominate, depth: int) -> list[Hit]:
+        found = Found(self._plain(text, plan.forms, plan.bare, context))
+        for read in plan.readers:
+            for reading in read(text):
+                found.add(self._through(reading, context, nominate, depth))
+        if plan.document:
+            found.add(self._inside(text, context, nominate, depth))
+        return found.hits
+
+    def _through(self, reading: Reading, context: Context, nominate: Nominate, depth: int) -> list[Hit]:
+        """Of a wrapped text: what it says, and if it is a document, what that holds; but no wrapping in a wrapping."""
+        plan = self._plan(self._nominated(reading.text, context, nominate))
+        found = Found(self._plain(reading.text, plan.forms, plan.bare, context))
+        if plan.document and reading.via is not Via.DIGITS:
+            found.add(self._inside(reading.text, context, nominate, depth))
+        return [
+            hit._replace(start=start, end=end, via=hit.via | reading.via)
+            for hit in found.hits
+            for start, end in (reading.locate(hit.start, hit.end),)
+        ]
+
+    def _inside(self, text: str, context: Context, nominate: Nominate, depth: int) -> list[Hit]:
+        """Of a JSON document: what its keys, strings and numbers say."""
+        if depth == DEEPEST_DOCUMENT:
+            return []
+        return [
+            hit._replace(start=0, end=len(text), via=hit.via | Via.JSON, path=leaf.pointer + hit.path)
+            for leaf in json_leaves(text)
+            for hit in self._leaf(leaf, context, nominate, depth + 1)
+        ]
+
+    def _leaf(self, leaf: Leaf, outer: Context, nominate: Nominate, depth: int) -> list[Hit]:
+        context = NOWHERE if leaf.is_key else self.contexts.within(outer, leaf.names)
+        mask = self._nominated(leaf.text, context, nominate)
+        return self._read(leaf.text, self._plan(mask), context, nominate, depth)
+
+    def _nominated(self, text: str, context: Context, nominate: Nominate) -> int:
+        """Where the key enables what needs no phrase in the text, the readings count that would show nothing else."""
+        return nominate(text) | (self._any_phrase if context.emits else 0)
+
+    def _plain(self, text: str, forms: tuple[Form, ...], bare: bool, context: Context) -> list[Hit]:
+        """The findings in the text as it stands."""
         hits: list[Hit] = []
-        self._run(plan.forms, text, context, hits)
-        if plan.bare:
+        self._run(forms, text, context, hits)
+        if bare:
             rules = context.enabled | self.contexts.mentioned(text)
             self._run(self._bare_of(rules & self._have_bare), text, context, hits)
         if context.emits:
