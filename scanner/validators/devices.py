@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from stdnum import luhn
 
+from scanner.validators.basic import ipv4, ipv6
+
 _SEPARATORS = re.compile(r"[ .:\-]")
 _VIN_LETTERS = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
 _VIN_VALUES = dict(zip(_VIN_LETTERS, map(int, "012345678912345678123457923456789"), strict=True))
@@ -25,6 +27,16 @@ def _mac(text: str) -> int:
     address = _compact(text).lower()
     good = address not in _NO_MACS and not ("." in text and address.isdigit())
     return len(text) if good else 0
+
+
+def _ipv4_host(text: str) -> int:
+    """No network, nor a version like 110.0.0.0."""
+    return 0 if text.endswith(".0.0.0") else ipv4(text)
+
+
+def _ipv6_numbered(text: str) -> int:
+    """An address with a digit in it: `dead::beef` is more often the name of something in a program."""
+    return ipv6(text) if any(c.isdigit() for c in text) else 0
 
 
 def _imei(text: str) -> int:
@@ -70,9 +82,9 @@ def _uuid(text: str) -> int:
 
 
 def _point(text: str) -> int:
-    """Latitude and longitude in degrees, in this order; 0, 0 is what programs send when they know nothing."""
+    """Latitude and longitude in degrees, in this order. Around 0, 0 there is only sea: fractions live there."""
     latitude, longitude = (float(part) for part in re.findall(r"-?[0-9]+(?:\.[0-9]+)?", text)[:2])
-    good = abs(latitude) <= 90 and abs(longitude) <= 180 and (latitude or longitude)
+    good = abs(latitude) <= 90 and abs(longitude) <= 180 and (abs(latitude) >= 1 or abs(longitude) >= 1)
     return len(text) if good else 0
 
 
@@ -90,6 +102,8 @@ def _dms(text: str) -> int:
 
 VALIDATORS: dict[str, Callable[[str], int]] = {
     "mac.device": _mac,
+    "ipv4.host": _ipv4_host,
+    "ipv6.numbered": _ipv6_numbered,
     "imei": _imei,
     "meid": _meid,
     "iccid": _iccid,

@@ -16,6 +16,7 @@ _FICTION = re.compile(r"1?(?:555[0-9]{7}|[2-9][0-9]{2}555[0-9]{4})")
 _NOT_A_PHONE = re.compile(
     r"(?:19|20)[0-9]{2}[./\-][0-9]{1,2}[./\-][0-9]{1,2}"  # dates
     r"|[0-9]{1,2}[./\-][0-9]{1,2}[./\-](?:19|20)[0-9]{2}"
+    r"|(?:19|20)[0-9]{2}[01][0-9][0-3][0-9]"
     r"|1[5-9][0-9]{8}(?:[0-9]{3})?"  # seconds and milliseconds since 1970
     r"|[0-9]+\.[0-9]+"
     r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}"  # IPv4
@@ -23,6 +24,7 @@ _NOT_A_PHONE = re.compile(
 )
 
 _ZERO = "GB DE FR IT NL AU IN BE CH AT SE IE FI NZ ZA TR IL JP KR UA RO"
+_WHOLE = 9
 TRUNK_ZERO = tuple(_ZERO.split())
 """Regions whose national numbers are written with a leading zero."""
 ANYWHERE = (
@@ -65,7 +67,12 @@ def _north_american(text: str) -> int:
 
 
 def _national(*regions: str) -> Callable[[str], int]:
-    return lambda text: len(text) if _is_valid(text, regions) else 0
+    """As written in one of `regions`, with all of its digits: nine at least."""
+
+    def check(text: str) -> int:
+        return len(text) if len(_digits(text)) >= _WHOLE and _is_valid(text, regions) else 0
+
+    return check
 
 
 def _near_a_word(text: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from scanner.validators.basic import email
+
 _PLACEHOLDERS = (
     "null none nil undefined true false yes no n/a na unknown anonymous guest test admin user name default empty "
     "deleted string object (null) (none) first last"
@@ -32,6 +34,11 @@ _NAME_WORDS = 7
 
 def _length(text: str, good: object) -> int:
     return len(text) if good else 0
+
+
+def _persons_email(text: str) -> int:
+    """A mailbox; `git@…` opens a repository."""
+    return 0 if text.partition("@")[0].lower() in {"git", "hg"} else email(text)
 
 
 def _person_name(text: str) -> int:
@@ -90,6 +97,7 @@ def _login(text: str) -> int:
 
 
 VALIDATORS: dict[str, Callable[[str], int]] = {
+    "email.person": _persons_email,
     "person_name": _person_name,
     "street_address": _street_address,
     "birth_date": _birth_date,
