@@ -32,41 +32,48 @@ def escape(pattern: Node, anchors: Sequence[Node], limit: int = 1 << 17) -> byte
     if match.nullable:
         return b""
 
-    def go(state: State, read: int) -> State | None:
-        begin = 0 if state[0] else match.first
-        reached = (positions.after(state[0]) | anywhere | begin) & read
+    def expect(state: State) -> int:
+        return positions.after(state[0]) | anywhere | (0 if state[0] else match.first)
+
+    def arrive(_: State, reached: int) -> State | None:
         return (reached, 0) if reached & of_pattern and not reached & found else None
 
-    return _search(positions, go, lambda state: bool(state[0] & match.last), limit)
+    return _search(positions, expect, arrive, lambda state: bool(state[0] & match.last), limit)
 
 
-def meeting(shape: Node, *wanted: Sequence[Node], limit: int = 1 << 17) -> bytes | None:
-    """A shortest text of `shape` in which for each of `wanted` one of its trees matches somewhere; None: there is none.
+def meeting(shape: Sequence[Node], *wanted: Sequence[Node], limit: int = 1 << 17) -> bytes | None:
+    """A shortest text that all of `shape` match and in which, for each of `wanted`, one of its trees matches somewhere.
 
-    Raises TooManyStates.
+    None proves that there is none. Raises TooManyStates.
     """
     positions = Positions()
-    frame = positions.add(shape)
-    of_shape = (1 << len(positions.labels)) - 1
+    frames = [_Part(positions, [node]) for node in shape]
     parts = [_Part(positions, nodes) for nodes in wanted]
+    begin = union(frame.first for frame in frames)
 
-    def go(state: State, read: int) -> State | None:
+    def expect(state: State) -> int:
         before, seen = state
         anywhere = union(part.first for i, part in enumerate(parts) if not seen >> i & 1)
-        begin = 0 if before else frame.first
-        reached = (positions.after(before) | anywhere | begin) & read
+        return positions.after(before) | anywhere | (0 if before else begin)
+
+    def arrive(state: State, reached: int) -> State | None:
+        if not all(reached & frame.own for frame in frames):
+            return None
+        seen = state[1]
         for i, part in enumerate(parts):
             if reached & part.last:
                 seen |= 1 << i
                 reached &= ~part.own
-        return (reached, seen) if reached & of_shape else None
+        return reached, seen
 
-    everything = (1 << len(wanted)) - 1
-    return _search(positions, go, lambda state: state[1] == everything and bool(state[0] & frame.last), limit)
+    def is_answer(state: State) -> bool:
+        return state[1] == (1 << len(parts)) - 1 and all(state[0] & frame.last for frame in frames)
+
+    return _search(positions, expect, arrive, is_answer, limit)
 
 
 class _Part:
-    """Trees of which one is to be found anywhere."""
+    """Some trees within an automaton, and which positions are theirs."""
 
     def __init__(self, positions: Positions, nodes: Sequence[Node]) -> None:
         before = len(positions.labels)
@@ -76,17 +83,25 @@ class _Part:
 
 
 def _search(
-    positions: Positions, go: Callable[[State, int], State | None], is_answer: Callable[[State], bool], limit: int
+    positions: Positions,
+    expect: Callable[[State], int],
+    arrive: Callable[[State, int], State | None],
+    is_answer: Callable[[State], bool],
+    limit: int,
 ) -> bytes | None:
-    """Breadth first from nothing read; the text that leads to the first answer."""
+    """Breadth first from nothing read; the text that leads to the first answer.
+
+    `expect`: the positions that may read next. `arrive`: the state once some of them have, or None if it leads nowhere.
+    """
     _, alphabet = classes_of(positions.labels)
     moves = [(byte, readers(positions.labels, byte)) for byte in sorted(alphabet, key=_legible)]
     came: dict[State, tuple[State, int]] = {}
     waiting = deque([(0, 0)])
     while waiting:
         state = waiting.popleft()
+        expected = expect(state)
         for byte, read in moves:
-            following = go(state, read)
+            following = arrive(state, expected & read)
             if following is None or following in came:
                 continue
             came[following] = state, byte

@@ -101,9 +101,7 @@ def hits_per_event(reached: Sequence[dict[int, float]], last: int) -> float:
     )
 
 
-def _run(
-    labels: list[int], begin: tuple[int, ...], follow: list[tuple[int, ...]], form: _Form
-) -> dict[int, float]:
+def _run(labels: list[int], begin: tuple[int, ...], follow: list[tuple[int, ...]], form: _Form) -> dict[int, float]:
     total: dict[int, float] = {}
     now: dict[int, float] = {}
     for character in form.characters:
@@ -128,7 +126,9 @@ def _share(label: int, character: _Character) -> float:
 def _form(weight: float, regex: str) -> _Form:
     items = sequence((parse(regex),))
     row = items.items if isinstance(items, Seq) else (items,)
-    return _Form(weight, (_PAD, *(((members, 1 / members.bit_count()),) for item in row for members in _sets(item)), _PAD))
+    return _Form(
+        weight, (_PAD, *(((members, 1 / members.bit_count()),) for item in row for members in _sets(item)), _PAD)
+    )
 
 
 def _sets(item: Node) -> list[int]:

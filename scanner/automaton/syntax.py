@@ -10,7 +10,7 @@ pattern always matches the tree. That is the safe side, because trees only nomin
 - A look-around with a single class at either end becomes one byte, which is exact on padded text. Others are dropped.
 - A back-reference may be any text of its group; `\\b`, `^` and the like may be anywhere.
 - A character outside ASCII is any character whose UTF-8 has the same length and a first byte of the class.
-- A pattern for whole values stands between two bytes that are pads, blanks or parts of a character outside ASCII.
+- A pattern for whole values stands between two bytes that are pads or blanks.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ class _Reading:
 
 
 _ZERO_WIDTH = frozenset({"ASSERT", "ASSERT_NOT", "AT"})
-_BLANK_OR_PAD = Chars((1 << 0x21) - 1 | 1 << PAD | HIGH)  # what may stand beside a whole value after it was stripped
+_BLANK_OR_PAD = Chars(byte_set((c, c) for c in b' \t\r\n"'))  # what may stand beside a whole value
 _CATEGORIES: dict[str, Ranges] = {
     "DIGIT": [(48, 57)],
     "SPACE": [(9, 13), (32, 32)],

@@ -1,0 +1,116 @@
+"""Rule set → tables: derive the anchors, prove them, build the automata; and keep what was built.
+
+The tables of the shipped rules come with the package. Those of other rule sets are built once and kept in a cache
+directory. Both are files of one form: magic, SHA-256 of the rest, then compressed: the key of what was built, the tables.
+A file that does not check out is built anew, so neither damage nor another version's file can do harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
+
+from scanner.automaton.anchors import Anchors, anchors, bits_of
+from scanner.automaton.passes import digits_automaton, words_automaton
+from scanner.automaton.proofs import Proof, Skip, prove_anchors, prove_skip
+from scanner.automaton.subset import Dfa, TooManyStates, compile_trees
+from scanner.automaton.tables import MASK_WORDS_AT_MOST, STATES_AT_MOST, Tables, pack
+from scanner.errors import BadRules, Fault
+from scanner.rules.model import RuleSet
+
+BUILD = 1
+"""Raised whenever the same rules would give other tables."""
+
+PREBUILT = "default.tables"
+
+_MAGIC = b"DSRT"
+_SUBSETS_AT_MOST = 400_000  # before minimisation
+
+
+def build(rules: RuleSet, of: Anchors | None = None) -> Tables:
+    """The tables of a rule set; `of` are anchors to be used in place of the derived ones.
+
+    Raises BadRules: RULE_SYNTAX, RULE_UNPROVED or RULE_TOO_LARGE, naming the rules.
+    """
+    bits = bits_of(rules)
+    if bits.digits >= 64 * MASK_WORDS_AT_MOST:
+        raise BadRules(Fault.RULE_TOO_LARGE, f"{len(rules.rules)} rules are more than a mask has bits for")
+    found = anchors(rules) if of is None else of
+    unproved = sorted({proof.rule for proof in prove_anchors(rules, found) if not proof.proved})
+    if unproved:
+        raise BadRules(Fault.RULE_UNPROVED, f"a match without an anchor was found in: {', '.join(unproved)}")
+    flags = sum(skip for skip in Skip if all(proof.proved for proof in prove_skip(rules, skip)))
+    return pack(main_automaton(rules, found), words_automaton(rules), digits_automaton(), bits, flags)
+
+
+def main_automaton(rules: RuleSet, found: Anchors) -> Dfa:
+    """The automaton of all anchors. Raises BadRules (RULE_TOO_LARGE), naming the rule whose own automaton is largest."""
+    with suppress(TooManyStates):
+        dfa = compile_trees({1 << bit: trees for bit, trees in found.items()}, _SUBSETS_AT_MOST)
+        if len(dfa.rows) <= STATES_AT_MOST:
+            return dfa
+    largest = max(range(len(rules.rules)), key=lambda number: len(compile_trees({1: found[number]}).rows))
+    raise BadRules(
+        Fault.RULE_TOO_LARGE, f"the automaton has too many states, most of them for {rules.rules[largest].id}"
+    )
+
+
+def load(rules: RuleSet, cache: Path | None = None) -> Tables:
+    """The tables of a rule set: shipped, else from the cache directory, else built and kept there. Raises BadRules."""
+    key = _key(rules)
+    for stored in _stored(key, cache):
+        if (tables := unwrap(stored, key)) is not None:
+            return tables
+    tables = build(rules)
+    if key:
+        with suppress(OSError):
+            _keep(_file(key, cache), wrap(tables, key))
+    return tables
+
+
+def wrap(tables: Tables, key: bytes) -> bytes:
+    """The content of a file that holds these tables."""
+    content = lzma.compress(key + tables.packed, preset=9)
+    return _MAGIC + hashlib.sha256(content).digest() + content
+
+
+def unwrap(stored: bytes, key: bytes) -> Tables | None:
+    """The tables of a file; None if it is damaged or holds others."""
+    magic, digest, content = stored[:4], stored[4:36], stored[36:]
+    if not key or magic != _MAGIC or digest != hashlib.sha256(content).digest():
+        return None
+    packed = lzma.decompress(content)
+    return Tables(packed[len(key) :]) if packed.startswith(key) else None
+
+
+def _key(rules: RuleSet) -> bytes:
+    """What the tables depend on; empty for a rule set without a digest, whose tables are not kept."""
+    return hashlib.sha256(f"{BUILD} {rules.digest}".encode()).digest() if rules.digest else b""
+
+
+def _stored(key: bytes, cache: Path | None) -> Iterator[bytes]:
+    if not key:
+        return
+    for file in (resources.files("scanner.automaton") / PREBUILT, _file(key, cache)):
+        with suppress(OSError):
+            yield file.read_bytes()
+
+
+def _file(key: bytes, cache: Path | None) -> Path:
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return (cache or base / "amplitude-dsr") / f"{key.hex()[:32]}.tables"
+
+
+def _keep(file: Path, content: bytes) -> None:
+    """Write so that nobody ever sees half a file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
+    with os.fdopen(handle, "wb") as out:
+        out.write(content)
+    Path(name).replace(file)

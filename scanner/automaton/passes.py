@@ -1,0 +1,71 @@
+"""The automata beside the main one: words of context phrases, and digits of other scripts.
+
+*Words.* A context-only pattern counts in a text when a phrase of its rule stands before it. `scanner.context` says what a
+text with a phrase looks like in bytes: it has a byte >= 0x80, or each word of the phrase in some case, after something
+other than a letter or digit unless the word begins with a capital, and before anything but a lower-case letter. One
+word of each phrase is enough to look for. That is one which is sought anyway because it is a phrase by itself, else the
+one that the fewest phrases share: of `passport number` it is `passport`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from scanner.automaton.subset import Dfa, compile_trees, minimise
+from scanner.automaton.syntax import BYTES, Alt, Chars, Node, Seq, byte_set
+from scanner.context import phrase_words
+from scanner.derived import FOLDINGS
+from scanner.rules.model import Rule, RuleSet
+
+_LOWER, _UPPER, _DIGIT = byte_set([(97, 122)]), byte_set([(65, 90)]), byte_set([(48, 57)])
+_BEFORE, _AFTER = Chars(BYTES & ~(_LOWER | _UPPER | _DIGIT)), Chars(BYTES & ~_LOWER)
+
+
+def words_automaton(rules: RuleSet) -> Dfa:
+    """Accepts, once and for all, when a text may hold a context phrase of any rule."""
+    trees = [word_tree(word) for word in sorted(sought_words(rules.rules))]
+    return absorbing(compile_trees({1: trees}))
+
+
+def digits_automaton() -> Dfa:
+    """Accepts, once and for all, when a text holds a character that stands for one in ASCII."""
+    return absorbing(compile_trees({1: [_any_of(chr(code).encode() for code in FOLDINGS)]}))
+
+
+def sought_words(rules: Iterable[Rule]) -> set[str]:
+    """A word of each phrase that ASCII texts can hold."""
+    phrases = {phrase_words(phrase) for rule in rules for phrase in rule.context}
+    written = [words for words in phrases if words and all(word.isascii() for word in words)]
+    sought = {words[0] for words in written if len(words) == 1}
+    shared = Counter(word for words in written for word in set(words))
+    for words in sorted(written):
+        if sought.isdisjoint(words):
+            sought.add(min(words, key=lambda word: (shared[word], -len(word), word)))
+    return sought
+
+
+def word_tree(word: str) -> Node:
+    """A lower-case ASCII word in any case, and what must stand around it."""
+    first, *rest = [Chars(byte_set((ord(c), ord(c)) for c in {letter, letter.upper()})) for letter in word]
+    capital = Chars(first.members & _UPPER)
+    begin = Seq((_BEFORE, first))
+    return Seq((Alt((begin, capital)) if capital.members else begin, *rest, _AFTER))
+
+
+def absorbing(dfa: Dfa) -> Dfa:
+    """The same, but what was accepted stays accepted."""
+    rows = [(state,) * len(row) if dfa.outputs[state] else row for state, row in enumerate(dfa.rows)]
+    return minimise(dfa._replace(rows=rows))
+
+
+def _any_of(texts: Iterable[bytes]) -> Node:
+    """One of these byte strings, with common beginnings shared."""
+    last_bytes: dict[bytes, int] = {}
+    for text in texts:
+        last_bytes[text[:-1]] = last_bytes.get(text[:-1], 0) | 1 << text[-1]
+    return Alt(tuple(Seq((*_literal(begin), Chars(last))) for begin, last in last_bytes.items()))
+
+
+def _literal(text: bytes) -> Iterator[Node]:
+    return (Chars(1 << byte) for byte in text)

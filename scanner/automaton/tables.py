@@ -1,0 +1,170 @@
+"""The automata of a rule set as one block of bytes, for the kernel; and run in Python, to the same effect.
+
+Little-endian; every section is padded with zeros to a multiple of 8 bytes:
+
+    header      "DSRA" | u32 version = 1 | u32 words of a mask W (of 64 bits, 1..8) | u32 bit positions: bare, json, percent,
+                base64, digits | u32 flags (`proofs.Skip`: what was proved for these rules) | u32 0
+    automaton   three of them: main, words, digits
+      head      u32 states | u32 shift | u32 first accepting state (all later ones accept) | u32 start
+      classes   u8[256]
+      table     u16[states << shift]: the next state is table[(state << shift) + classes[byte]]
+      accepts   u64[accepting states × W]: the mask that each of them adds
+
+`start` is the state after the pad before the text; the pad after it is one more step. Of the rules' bits (0 … n-1) and
+the five behind them `scanner.confirm.Mask` says what they mean.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from scanner.automaton.anchors import Bits
+from scanner.automaton.subset import Dfa
+from scanner.automaton.syntax import PAD
+from scanner.derived import Reading, base64_decoded, percent_decoded
+
+STATES_AT_MOST = 60_000
+"""Hard limit of each automaton; the numbers of states have 16 bits."""
+MASK_WORDS_AT_MOST = 8
+
+_MAGIC, _VERSION = b"DSRA", 1
+_HEADER, _HEAD = struct.Struct("<4s9I"), struct.Struct("<4I")
+_NAMES = ("main", "words", "digits")
+
+
+class Automaton(NamedTuple):
+    """One packed automaton, readable by Python."""
+
+    shift: int
+    accept0: int
+    start: int
+    classes: bytes
+    table: array[int]
+    accepts: tuple[int, ...]
+
+    @property
+    def states(self) -> int:
+        """How many."""
+        return len(self.table) >> self.shift
+
+    def run(self, data: bytes) -> int:
+        """The union of what is accepted on the way through a text and the pad after it."""
+        state, found = self.start, 0
+        table, shift, accept0 = self.table, self.shift, self.accept0
+        for column in (data + bytes((PAD,))).translate(self.classes):
+            state = table[(state << shift) + column]
+            if state >= accept0:
+                found |= self.accepts[state - accept0]
+        return found
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Packed automata; two are equal when their bytes are."""
+
+    packed: bytes
+
+    @cached_property
+    def bits(self) -> Bits:
+        """The bits behind those of the rules."""
+        return Bits(*_HEADER.unpack_from(self.packed)[3:8])
+
+    @property
+    def flags(self) -> int:
+        """What the kernel may skip."""
+        return int(_HEADER.unpack_from(self.packed)[8])
+
+    @property
+    def states(self) -> dict[str, int]:
+        """The number of states of each automaton."""
+        return {name: automaton.states for name, automaton in self.automata.items()}
+
+    @cached_property
+    def automata(self) -> dict[str, Automaton]:
+        """`main`, `words` and `digits`."""
+        sections = _Sections(self.packed)
+        mask_words = _HEADER.unpack(sections.take(_HEADER.size))[2]
+        return {name: sections.automaton(mask_words) for name in _NAMES}
+
+    def mask(self, text: str) -> int:
+        """What may be in a text of a field that does not emit: a superset of the truth, as the kernel would say it."""
+        bits, found = self.bits, self._plain(text)
+        if not text.isascii() and self.automata["digits"].run(_encoded(text)):
+            found |= 1 << bits.digits
+        if self._any_matters(base64_decoded(text)):
+            found |= 1 << bits.base64
+        if found >> bits.percent & 1 and not self._any_matters(percent_decoded(text)):
+            found ^= 1 << bits.percent
+        return found
+
+    def _plain(self, text: str) -> int:
+        """The main automaton's word, without the context-only patterns when no context can be in the text."""
+        data, bare = _encoded(text), 1 << self.bits.bare
+        found = self.automata["main"].run(data)
+        if found & bare and text.isascii() and not self.automata["words"].run(data):
+            found ^= bare
+        return found
+
+    def _any_matters(self, readings: Iterable[Reading]) -> bool:
+        """Is there anything to confirm in what was wrapped? No wrapping counts in it, but a document does."""
+        return any(self._plain(reading.text) & ~(1 << self.bits.percent) for reading in readings)
+
+
+def pack(main: Dfa, words: Dfa, digits: Dfa, bits: Bits, flags: int) -> Tables:
+    """The tables of these automata."""
+    mask_words = bits.digits // 64 + 1
+    parts = [_HEADER.pack(_MAGIC, _VERSION, mask_words, *bits, flags, 0)]
+    for dfa in (main, words, digits):
+        parts += _packed(dfa, mask_words)
+    return Tables(b"".join(part + bytes(-len(part) % 8) for part in parts))
+
+
+class _Sections:
+    """The sections of packed tables, one after the other."""
+
+    def __init__(self, packed: bytes) -> None:
+        self._packed, self._at = packed, 0
+
+    def take(self, size: int) -> bytes:
+        section = self._packed[self._at : self._at + size]
+        self._at += size + -size % 8
+        return section
+
+    def automaton(self, mask_words: int) -> Automaton:
+        states, shift, accept0, start = _HEAD.unpack(self.take(_HEAD.size))
+        classes, table = self.take(256), array("H", self.take(2 * states << shift))
+        if sys.byteorder == "big":
+            table.byteswap()
+        size = 8 * mask_words
+        accepts = self.take(size * (states - accept0))
+        masks = (int.from_bytes(accepts[at : at + size], "little") for at in range(0, len(accepts), size))
+        return Automaton(shift, accept0, start, classes, table, tuple(masks))
+
+
+def _packed(dfa: Dfa, mask_words: int) -> Iterator[bytes]:
+    """The sections of one automaton, its accepting states last."""
+    order = sorted(range(len(dfa.rows)), key=lambda state: dfa.outputs[state] != 0)
+    numbers = {state: number for number, state in enumerate(order)}
+    accepting = [dfa.outputs[state] for state in order if dfa.outputs[state]]
+    shift = (len(dfa.rows[0]) - 1).bit_length()
+    table = array("H", [0]) * (len(order) << shift)
+    for number, state in enumerate(order):
+        row = array("H", [numbers[following] for following in dfa.rows[state]])
+        table[number << shift : (number << shift) + len(row)] = row
+    if sys.byteorder == "big":
+        table.byteswap()
+    start = numbers[dfa.step(dfa.start, PAD)]
+    yield _HEAD.pack(len(order), shift, len(order) - len(accepting), start)
+    yield dfa.classes
+    yield table.tobytes()
+    yield b"".join(mask.to_bytes(8 * mask_words, "little") for mask in accepting)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
