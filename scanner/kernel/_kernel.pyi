@@ -1,10 +1,10 @@
 # The native kernel: one pass over JSON lines. Built from the C files beside this one; `core.h` is their map.
 #
-# It walks whole lines, nominates with the packed automata, remembers decisions and counts events. Path 0 is the root and
-# has context 0. Ids of contexts, data types and subs are the caller's, below 2**32; those of paths, event types and
-# verdicts are the kernel's. A result (of `decide`, or of a key in `learn`) is `token << 32 | verdict`: verdict 0 means that
-# nothing was found; the token is the caller's name of the value and comes back in `first`. An exception of a callback
-# comes out of `scan`; after it the kernel scans no more.
+# It walks whole lines, nominates with the packed automata, remembers decisions and counts events. Path 0 is the root
+# and has context 0. Ids of contexts, data types and subs are the caller's, below 2**32; those of paths, event types and
+# verdicts are the kernel's. A result (of `decide`, or of a key in `learn`) is `token << 32 | verdict`: verdict 0 means
+# that nothing was found; the token is the caller's name of the value and comes back in `first`. An exception of a
+# callback comes out of `scan`; after it the kernel scans no more.
 
 from collections.abc import Callable, Iterable
 from typing import TypedDict, final
@@ -22,8 +22,8 @@ class Taken(TypedDict):
     memo: int
     # (event type, path, events in which the path held a non-empty string or a number)
     seen: list[tuple[int, int, int]]
-    # (event type, path, sub, data type, events at the best grade possible | likely | confirmed, reasons, via, first hour,
-    # last hour); hours are YYYYMMDDHH, 0 if no event told one
+    # (event type, path, sub, data type, events at the best grade possible | likely | confirmed, reasons, via,
+    # first hour, last hour); hours are YYYYMMDDHH, 0 if no event told one
     counters: list[tuple[int, int, int, int, tuple[int, int, int], int, int, int, int]]
 
 @final
@@ -33,7 +33,7 @@ class Kernel:
         cls,
         tables: ReadableBuffer,
         *,
-        # (path, parent, key; None: elements of an array) -> (context, are all its values to be decided, result of the key)
+        # (path, parent, key; None: elements) -> (context, are all its values to be decided, result of the key)
         learn: Callable[[int, int, str | None], tuple[int, bool, int]],
         # (value, mask, context) -> result
         decide: Callable[[bytes, int, int], int],
@@ -61,8 +61,8 @@ class Kernel:
     @property
     def overflow(self) -> int: ...
 
-    # (buffer, start, end) -> (lines, bytes) done. buffer[start:end] must end with a newline (ValueError). Fewer bytes than
-    # asked for mean that the counters are full: `take()`, then go on behind them.
+    # (buffer, start, end) -> (lines, bytes) done. buffer[start:end] must end with a newline (ValueError). Fewer bytes
+    # than asked for mean that the counters are full: `take()`, then go on behind them.
     def scan(self, buffer: ReadableBuffer, start: int, end: int, /) -> tuple[int, int]: ...
 
     # rows of (sub, data type, grade 1..3, reasons, via), one for each finding of a value -> id, from 1

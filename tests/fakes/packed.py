@@ -1,0 +1,211 @@
+"""Small packed tables made by hand: automata of fixed-length sequences of byte sets, enough to try the kernel alone.
+
+The rules of `tables()`: 0 an `@`, 1 nine digits, 2 `pw=` as the whole value; with `words` > 1 their bits are in the
+last word of the mask. `mask` is what the kernel must say of a text, computed with `re`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+from functools import cache
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+PAD = b'"'
+DIGITS = frozenset(b"0123456789")
+HEX = frozenset(b"0123456789abcdefABCDEF")
+SKIP_ALL = 15
+
+Steps = tuple[frozenset[int], ...]
+
+
+def literal(text: bytes) -> Steps:
+    return tuple(frozenset({byte}) for byte in text)
+
+
+class Bits(NamedTuple):
+    """Bit positions: rules 0..2 at `base`, then what the passes use."""
+
+    words: int = 1
+
+    @property
+    def base(self) -> int:
+        return 64 * (self.words - 1)
+
+    @property
+    def special(self) -> tuple[int, int, int, int, int]:
+        """bare, json, percent, base64, digits"""
+        return (self.base + 3, self.base + 4, self.base + 5, self.base + 6, self.base + 7)
+
+
+class Sequence(NamedTuple):
+    steps: Steps
+    bit: int
+
+
+def _automaton(sequences: list[Sequence], words: int, *, absorbing: bool = False, padded_start: bool = True) -> bytes:
+    """Subset construction over (sequence, position) pairs; accepting states last."""
+    start: frozenset[tuple[int, int]] = frozenset()
+    if padded_start:
+        start = _step(start, sequences, PAD[0])
+    order, edges, queue = {start: 0}, [], [start]
+    for state in queue:
+        row = []
+        for byte in range(256):
+            done = absorbing and _accepted(state, sequences)
+            after = state if done else _step(state, sequences, byte)
+            if after not in order:
+                order[after] = len(order)
+                queue.append(after)
+            row.append(order[after])
+        edges.append(row)
+    masks = [_accepted(state, sequences) for state in queue]
+    return _pack(edges, masks, words)
+
+
+def _step(state: frozenset[tuple[int, int]], sequences: list[Sequence], byte: int) -> frozenset[tuple[int, int]]:
+    alive = set(state) | {(index, 0) for index in range(len(sequences))}
+    return frozenset(
+        (index, at + 1)
+        for index, at in alive
+        if at < len(sequences[index].steps) and byte in sequences[index].steps[at]
+    )
+
+
+def _accepted(state: frozenset[tuple[int, int]], sequences: list[Sequence]) -> int:
+    mask = 0
+    for index, at in state:
+        if at == len(sequences[index].steps):
+            mask |= 1 << sequences[index].bit
+    return mask
+
+
+def _padded(section: bytes) -> bytes:
+    return section + bytes(-len(section) % 8)
+
+
+def _pack(edges: list[list[int]], masks: list[int], words: int) -> bytes:
+    columns = list(zip(*edges, strict=True))
+    distinct = sorted(set(columns))
+    classes = bytes(distinct.index(column) for column in columns)
+    shift = max(len(distinct) - 1, 1).bit_length()
+    renumbered = sorted(range(len(edges)), key=lambda state: masks[state] != 0)
+    new = {old: index for index, old in enumerate(renumbered)}
+    accept0 = sum(1 for mask in masks if not mask)
+    table = b""
+    for old in renumbered:
+        row = [new[distinct[c][old]] for c in range(len(distinct))]
+        table += struct.pack(f"<{1 << shift}H", *row, *[0] * ((1 << shift) - len(row)))
+    accepts = b"".join(masks[old].to_bytes(8 * words, "little") for old in renumbered[accept0:])
+    head = struct.pack("<4I", len(edges), shift, accept0, new[0])
+    return head + classes + _padded(table) + accepts
+
+
+WORD_EDGE = frozenset(range(128)) - frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+FULL_WIDTH = (
+    (frozenset({0xEF}), frozenset({0xBC}), frozenset(range(0x81, 0xC0))),
+    (frozenset({0xEF}), frozenset({0xBD}), frozenset(range(0x80, 0x9F))),
+)
+
+
+@cache
+def tables(words: int = 1, skips: int = SKIP_ALL) -> bytes:
+    bits = Bits(words)
+    bare, json_bit, percent, base64_bit, digits = bits.special
+    percent_steps = (frozenset(b"%"), frozenset(b"234567"), HEX)
+    main = [
+        Sequence(literal(b"@"), bits.base),
+        Sequence((DIGITS,) * 9, bits.base + 1),
+        Sequence(literal(b'"pw="'), bits.base + 2),
+        Sequence((DIGITS,) * 4, bare),
+        Sequence(literal(b'"{'), json_bit),
+        Sequence(percent_steps, percent),
+    ]
+    phone = tuple(frozenset({upper, lower}) for upper, lower in zip(b"PHONE", b"phone", strict=True))
+    word = [Sequence((WORD_EDGE, *phone, WORD_EDGE), 0)]
+    digit = [Sequence(steps, 0) for steps in FULL_WIDTH]
+    header = b"DSRA" + struct.pack("<9I", 1, words, bare, json_bit, percent, base64_bit, digits, skips, 0)
+    return (
+        _padded(header) + _automaton(main, words) + _automaton(word, words, absorbing=True) + _automaton(digit, words)
+    )
+
+
+def _main(text: bytes, bits: Bits) -> int:
+    bare, json_bit, percent, _, _ = bits.special
+    found = {
+        bits.base: b"@" in text,
+        bits.base + 1: re.search(rb"[0-9]{9}", text),
+        bits.base + 2: b'"pw="' in PAD + text + PAD,
+        bare: re.search(rb"[0-9]{4}", text),
+        json_bit: b'"{' in PAD + text + PAD,
+        percent: re.search(rb"%[2-7][0-9a-fA-F]", text),
+    }
+    return sum(1 << bit for bit, yes in found.items() if yes)
+
+
+def _without_bare(text: bytes, mask: int, bits: Bits) -> int:
+    word = re.search(rb"(?<![A-Za-z0-9\x80-\xff])phone(?![A-Za-z0-9\x80-\xff])", text, re.IGNORECASE)
+    keep = word or not text.isascii()
+    return mask if keep else mask & ~(1 << bits.special[0])
+
+
+def _matters(text: bytes, bits: Bits) -> bool:
+    _, _, percent, base64_bit, digits = bits.special
+    mask = _without_bare(text, _main(text, bits), bits)
+    return bool(mask & ~(1 << percent | 1 << base64_bit | 1 << digits))
+
+
+def _base64_texts(text: bytes) -> list[bytes]:
+    found = []
+    for run in re.finditer(rb"[A-Za-z0-9+/_-]+={0,2}", text):
+        body = run[0].rstrip(b"=")
+        mixed = set(body) & set(b"+/") and set(body) & set(b"-_")
+        if len(run[0]) < 16 or len(body) % 4 == 1 or mixed or not re.search(rb"[A-Z]", body):
+            continue
+        try:
+            plain = base64.b64decode(body.translate(bytes.maketrans(b"-_", b"+/")) + b"===")
+            plain.decode()
+        except (binascii.Error, UnicodeDecodeError):
+            continue
+        if not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", plain):
+            found.append(plain)
+    return found
+
+
+def _percent_matters(text: bytes, bits: Bits) -> bool:
+    plain = unquote_to_bytes(text.replace(b"+", b" "))
+    try:
+        plain.decode()
+    except UnicodeDecodeError:
+        return True
+    return _matters(plain, bits)
+
+
+def mask(text: bytes, words: int = 1, *, emits: bool = False) -> int:
+    """What the kernel must nominate in a decoded text."""
+    bits = Bits(words)
+    _, _, percent, base64_bit, digits = bits.special
+    found = _main(text, bits)
+    if re.search(rb"\xef(\xbc[\x81-\xbf]|\xbd[\x80-\x9e])", text):
+        found |= 1 << digits
+    if any(emits or _matters(plain, bits) for plain in _base64_texts(text)):
+        found |= 1 << base64_bit
+    if emits:
+        return found
+    found = _without_bare(text, found, bits)
+    if found >> percent & 1 and not _percent_matters(text, bits):
+        found &= ~(1 << percent)
+    return found
+
+
+@cache
+def everywhere(skips: int = SKIP_ALL) -> bytes:
+    """Tables that nominate rule 0 for every text, so that only a skip can keep it away."""
+    bits = Bits()
+    header = b"DSRA" + struct.pack("<9I", 1, 1, *bits.special, skips, 0)
+    anything = [Sequence((frozenset(range(256)),), bits.base)]
+    nothing = _automaton([], 1)
+    return _padded(header) + _automaton(anything, 1) + nothing + nothing
