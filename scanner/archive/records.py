@@ -133,7 +133,7 @@ def descriptor(view: memoryview, read: Payload) -> tuple[int, bool]:
 
 
 def _holds(form: Form, view: memoryview) -> bool:
-    return len(view) >= form.fields.size and _signed(form, view, 0)
+    return len(view) >= form.fields.size and (not form.signed or view[:4] == DESCRIPTOR)
 
 
 def _confirms(values: tuple[int, ...], read: Payload) -> bool:
@@ -179,13 +179,10 @@ def _at_descriptor(window: memoryview, at: int, before: int, crc: int | None) ->
 def _at_header(window: memoryview, at: int, before: int, crc: int | None) -> int | None:
     for form in FORMS:
         end = at - form.fields.size
-        if end < 0 or not _signed(form, window, end):
+        if end < 0:
             continue
         told, packed, _ = form.fields.unpack_from(window, end)
-        if packed == before + end or (form.signed and crc is not None and told == crc32(window[:end], crc)):
+        signed = form.signed and window[end : end + 4] == DESCRIPTOR
+        if packed == before + end or (signed and crc is not None and told == crc32(window[:end], crc)):
             return end
     return None
-
-
-def _signed(form: Form, window: memoryview, at: int) -> bool:
-    return not form.signed or window[at : at + 4] == DESCRIPTOR

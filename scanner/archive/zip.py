@@ -76,7 +76,7 @@ class Zip:
             return
         self._overhead(head.size)
         self._headers += 1
-        if head.packed == 0 or (head.directory and head.packed is None):
+        if head.packed == 0 or (head.directory and head.packed is None and head.method == STORED):
             self._unread_descriptor(head, 0)
             return
         member = Member(self._members)
