@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from stdnum import luhn, verhoeff
+from stdnum.ch import uid
 from stdnum.es import dni
 from stdnum.eu import vat
 from stdnum.fi import hetu
@@ -75,6 +76,11 @@ def _not_uniform(chars: str) -> bool:
     return len(set(chars)) > 1
 
 
+def _document(chars: str) -> bool:
+    """Letters before digits that are no series but prose: `NO 1234567`."""
+    return chars[:2] not in {"ID", "IS", "NO", "NR"}
+
+
 def _uk_nino(chars: str) -> bool:
     return chars[:2] not in {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"}
 
@@ -121,6 +127,10 @@ def _de_lanr(chars: str) -> bool:
     return _not_uniform(chars) and str(-_weighted(chars[:6], (4, 9) * 3) % 10) == chars[6]
 
 
+def _ch_uid(chars: str) -> bool:
+    return uid.is_valid("CHE" + re.sub("[A-Z]", "", chars))
+
+
 def _lu_matricule(chars: str) -> bool:
     """Two check digits over the first eleven: Luhn, then Verhoeff."""
     return luhn.is_valid(chars[:12]) and verhoeff.is_valid(chars[:11] + chars[12])
@@ -163,7 +173,10 @@ def _dk_cpr(chars: str) -> bool:
 
 
 def _dk_date(chars: str) -> bool:
-    return _is_date(2000, int(chars[2:4]), int(chars[:2]))
+    """The seventh digit tells the century; nobody is born after 2036 yet."""
+    year, century = int(chars[4:6]), chars[6]
+    unborn = 37 <= year <= 57 and century in "5678"
+    return not unborn and _is_date(2000, int(chars[2:4]), int(chars[:2]))
 
 
 def _pl_id_card(chars: str) -> bool:
@@ -207,12 +220,14 @@ _TESTS: dict[str, Callable[[str], bool]] = {
     "icao": _icao,
     "icao_card": _icao_card,
     "not_uniform": _not_uniform,
+    "document": _document,
     "uk.nino": _uk_nino,
     "uk.driving_licence": _uk_driving_licence,
     "uk.plate": _uk_plate,
     "uk.postcode": _uk_postcode,
     "uk.nhs": _uk_nhs,
     "fr.nir": _fr_nir,
+    "ch.uid": _ch_uid,
     "de.rvnr": _de_rvnr,
     "de.kvnr": _de_kvnr,
     "de.lanr": _de_lanr,
