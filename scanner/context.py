@@ -4,8 +4,8 @@ A word is a maximal run of letters and digits, without case and accents (`Numér
 both whole and in pieces: `userSSN` holds `userssn`, `user` and `ssn`, and `WhatsApp` is still `whatsapp`. Phrases in
 scripts without blanks between words (Chinese, Japanese, Korean, Thai and the like) are found as substrings.
 
-Keys are written more tersely than texts: there `phonenumber` is also `phone number`, and a word that no phrase has counts
-without digits at its end (`phone2`) or a plural s (`phones`, from five letters).
+Keys are terser than texts: in them `phonenumber` is also `phone number`, and a word that no phrase has counts without
+digits at its end (`phone2`) or a plural s (`phones`, from five letters).
 
 An engine that looks for phrases in texts by bytes may rely on this: a text in which a phrase is found either has a byte
 >= 0x80, or has each word of the phrase in some case, where no letter or digit stands before the word unless the word
@@ -25,7 +25,7 @@ from scanner.rules.model import Rule, RuleSet
 NEARBY_CHARACTERS = 40
 """A phrase counts that stands wholly within so many characters before a match."""
 
-_PATHS_KEPT = 65_536
+_PATHS_KEPT = 16_384
 
 _UPPER = "A-ZÀ-ÖØ-Þ"
 _LOWER = rf"[^\W\d_{_UPPER}]"

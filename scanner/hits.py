@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -77,6 +78,47 @@ def resolve(hits: list[Hit], priorities: Sequence[int]) -> list[Hit]:
             strong.add(hit.start, hit.end)
         kept.append(hit)
     return sorted(kept, key=_place)
+
+
+class Found:
+    """The findings of a text, reading after reading: one that says nothing new is left out."""
+
+    def __init__(self, plain: list[Hit]) -> None:
+        self.hits = plain
+        self._plain = tuple(plain)
+
+    def add(self, hits: list[Hit]) -> None:
+        """Those of another reading, unless one that is no less sure found the same value, or found the type at the same
+        place of the text as it stands (which says nothing of a document's values: their place is the whole text)."""
+        new = [hit for hit in hits if not self._is_known(hit)]
+        _note(self._grades, new)
+        self.hits += new
+
+    def _is_known(self, hit: Hit) -> bool:
+        if self._grades.get((hit.data_type, hit.value), 0) >= hit.grade:
+            return True
+        no_less_sure = (self._places.get((hit.data_type, grade)) for grade in Grade if grade >= hit.grade)
+        return Via.JSON not in hit.via and any(spans and spans.touch(hit.start, hit.end) for spans in no_less_sure)
+
+    @cached_property
+    def _grades(self) -> dict[tuple[str, str], Grade]:
+        """Best grade by type and value."""
+        grades: dict[tuple[str, str], Grade] = {}
+        _note(grades, self._plain)
+        return grades
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, Grade], Spans]:
+        places: defaultdict[tuple[str, Grade], Spans] = defaultdict(Spans)
+        for hit in self._plain:
+            places[hit.data_type, hit.grade].add(hit.start, hit.end)
+        return places
+
+
+def _note(grades: dict[tuple[str, str], Grade], hits: Iterable[Hit]) -> None:
+    for hit in hits:
+        known = grades.get((hit.data_type, hit.value), hit.grade)
+        grades[hit.data_type, hit.value] = max(known, hit.grade)
 
 
 def _place(hit: Hit) -> tuple[int, int, int]:

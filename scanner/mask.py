@@ -1,0 +1,60 @@
+"""What of a value or a key may be shown: shapes and names that carry nobody's data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from itertools import groupby
+
+LONGEST_SHAPE = 48
+LONGEST_NAME = 64
+CUT = "…"
+OTHER = "·"
+
+_READ = 1_000  # characters of a text that are looked at
+_SHOWN = frozenset(" .,:;@/-_+()#")
+_COUNTED = 3  # runs from this length on
+_ID = re.compile(r"[0-9]+|[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+
+
+def shape(text: str) -> str:
+    """The form of a value, at most `LONGEST_SHAPE` characters: `a{3}.a{4}@a{7}.a{3}` for an e-mail address.
+
+    Letters become `a`, digits `9`, a little punctuation stays, all else is `·`. Of the value only lengths are left.
+    """
+    shown = ""
+    for mark, run in groupby(map(_mark, text[:_READ])):
+        length = sum(1 for _ in run)
+        part = mark * length if length < _COUNTED else f"{mark}{{{length}}}"
+        if len(shown) + len(part) > LONGEST_SHAPE - len(CUT):
+            return shown + CUT
+        shown += part
+    return shown + CUT if len(text) > _READ else shown
+
+
+def _mark(character: str) -> str:
+    if character in _SHOWN:
+        return character
+    return "a" if character.isalpha() else "9" if character.isdecimal() else OTHER
+
+
+def public_segment(key: str, types: Collection[str] = ()) -> str:
+    """A key as reports show it: `{EMAIL}` for one that holds these data types, `{id}` for one that looks like an id.
+
+    Other keys are escaped as in a JSON pointer, cut at `LONGEST_NAME`; what cannot be printed is shown as `·`.
+    """
+    if types:
+        return "{" + ",".join(sorted(types)) + "}"
+    if _ID.fullmatch(key):
+        return "{id}"
+    name = key if len(key) <= LONGEST_NAME else key[: LONGEST_NAME - len(CUT)] + CUT
+    printable = "".join(character if character.isprintable() else OTHER for character in name)
+    return printable.replace("~", "~0").replace("/", "~1")
+
+
+def field_name(path: Iterable[str], types_of: Callable[[str], Collection[str]] = lambda _key: ()) -> str:
+    """A field as reports show it, like a JSON pointer: `/user_properties/{EMAIL}/visits/*`.
+
+    `path` has keys, and `*` for positions of arrays. `types_of` tells the data types that a key itself holds.
+    """
+    return "".join("/" + public_segment(key, types_of(key)) for key in path)

@@ -1,0 +1,78 @@
+"""One line of an export, read the slow and plain way: what every faster engine must find, too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from scanner.confirm import Hit, Meaning
+from scanner.context import NOWHERE, Contexts
+from scanner.derived import Leaf, Number, Pairs, leaves, parsed
+
+ANY = "*"
+"""Stands in a field path for a position in an array."""
+
+Field = tuple[str, ...]
+"""Keys from the root of a line's document, `ANY` for positions; empty for the document itself."""
+
+_HOUR = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2})")
+
+
+class Located(NamedTuple):
+    """A finding in a field; of a key, in the field that the key names."""
+
+    field: Field
+    is_key: bool
+    hit: Hit
+
+
+class LineHits(NamedTuple):
+    """What one line says. `hour` is `YYYY-MM-DD HH`; type and hour are empty where the event tells none.
+
+    `seen` are the fields that hold a text that is not empty, or a number. A line that is not JSON is one text in no
+    field: `seen` is None, the findings' field is empty.
+    """
+
+    event_type: str
+    hour: str
+    hits: list[Located]
+    seen: frozenset[Field] | None
+
+
+def line_hits(meaning: Meaning, contexts: Contexts, line: bytes) -> LineHits:
+    """Everything the rules find in the keys, strings and numbers of a line; bytes that are not UTF-8 are replaced."""
+    text = line.decode("utf-8", "replace")
+    try:
+        document = parsed(text)
+    except (ValueError, RecursionError):
+        hits = meaning.confirm(text, meaning.mask.all, NOWHERE)
+        return LineHits("", "", [Located((), False, hit) for hit in hits], None)
+    found = list(leaves(document))
+    return LineHits(
+        event_type=_told(document, "event_type"),
+        hour=_hour(_told(document, "event_time")),
+        hits=[located for leaf in found for located in _located(meaning, contexts, leaf)],
+        seen=frozenset(_field(leaf) for leaf in found if leaf.text and not leaf.is_key),
+    )
+
+
+def _located(meaning: Meaning, contexts: Contexts, leaf: Leaf) -> Iterator[Located]:
+    context = NOWHERE if leaf.is_key else contexts.of(leaf.names)
+    for hit in meaning.confirm(leaf.text, meaning.mask.all, context):
+        yield Located(_field(leaf), leaf.is_key, hit)
+
+
+def _field(leaf: Leaf) -> Field:
+    return tuple(step if isinstance(step, str) else ANY for step in leaf.steps)
+
+
+def _told(document: Any, name: str) -> str:
+    """A text at the top level; of repeated names the last one counts, as in a dict."""
+    value = dict(document).get(name) if isinstance(document, Pairs) else None
+    return value if isinstance(value, str) and not isinstance(value, Number) else ""
+
+
+def _hour(time: str) -> str:
+    match = _HOUR.match(time)
+    return f"{match[1]} {match[2]}" if match else ""
