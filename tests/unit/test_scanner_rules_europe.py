@@ -272,3 +272,8 @@ def test_technical_values_are_no_ids_whatever_their_digits():
             f"{rng.randint(1, 20)}.{rng.randint(0, 30)}.{rng.randint(0, 9999)}",
         )
         assert set() == {kind for value in values for kind in found(value)} & ours
+
+
+def test_a_key_that_names_an_order_or_a_hash_casts_doubt_on_weak_numbers():
+    assert "ES_NIF" in found("12345678Z", "user.document")
+    assert set() == found("12345678Z", "cart.order_id") | found("A000500015", "sku") | found("AB123456C", "file_hash")
