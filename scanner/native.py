@@ -129,10 +129,6 @@ class NativeEngine:
         """Which rules may match a text: a superset of those that do."""
         return self._kernel.mask(text.encode("utf-8", "surrogatepass"))
 
-    def _key(self, types: list[str], event_type: int, path: int, inner: int, data_type: int) -> Key:
-        field = self._paths[path][1] + self._inner.things[inner]
-        return Key(types[event_type], field, self._types.things[data_type])
-
     def _learn(self, path: int, parent: int, key: str | None) -> tuple[int, bool, int]:
         above, name = self._paths[parent]
         if key is None:
