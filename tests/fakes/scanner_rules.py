@@ -33,3 +33,8 @@ def found(text, field=""):
 def told(text, field=""):
     """(type, grade, what the span covers, how it was read) of every finding."""
     return [(hit.data_type, hit.grade.word, text[hit.start : hit.end], *hit.via.words) for hit in found(text, field)]
+
+
+def wide(text):
+    """The full-width forms of ASCII characters; letters, digits and marks that are typed in East Asian texts."""
+    return "".join(chr(ord(mark) + 0xFEE0) if "!" <= mark <= "~" else mark for mark in text)
