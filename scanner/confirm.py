@@ -83,6 +83,11 @@ class Meaning:
             return self._plain(text, plan.forms, plan.bare, context)
         return self._read(text, plan, context, nominate or self._everything, 0)
 
+    def read(self, text: str, context: Context, nominate: Nominate | None = None) -> list[Hit]:
+        """All findings of a text of this context, of whose mask nothing is known."""
+        told = nominate or self._everything
+        return self.confirm(text, self._nominated(text, context, told), context, told)
+
     def _everything(self, _text: str) -> int:
         return self.mask.all
 

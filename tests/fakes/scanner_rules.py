@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from scanner.confirm import Meaning
-from scanner.context import NOWHERE, field_path
+from scanner.context import field_path
 from scanner.rules import load
 
 FILE = Path(__file__).with_suffix(".toml")
@@ -26,10 +26,14 @@ def number_of(rule_id):
 
 def found(text, field=""):
     """Everything in the text, as the reference finds it."""
-    context = meaning().contexts.of(field_path(field)) if field else NOWHERE
-    return meaning().confirm(text, meaning().mask.all, context)
+    return meaning().read(text, meaning().contexts.of(field_path(field)))
 
 
 def told(text, field=""):
     """(type, grade, what the span covers, how it was read) of every finding."""
     return [(hit.data_type, hit.grade.word, text[hit.start : hit.end], *hit.via.words) for hit in found(text, field)]
+
+
+def wide(text):
+    """The full-width forms of ASCII characters; letters, digits and marks that are typed in East Asian texts."""
+    return "".join(chr(ord(mark) + 0xFEE0) if "!" <= mark <= "~" else mark for mark in text)
