@@ -43,13 +43,13 @@ class Archive:
         return int(self._zip is not None)
 
     def members(self) -> Iterator[Member]:
-        """Each in turn; read its chunks to their end before the next. An empty input has none."""
+        """Each in turn; read its chunks to their end before the next. An empty input has none, if it may be empty."""
         head = self._feed.look(SNIFF)
         kind = kind_of(head)
         if kind is Kind.ZIP:
             self._zip = Zip(self._feed, self._limits)
             yield from self._zip.members()
-        elif len(head):
+        elif len(head) or self._zip_only:
             member = Member(0)
             member.chunks = self._only(kind, member)
             yield member
@@ -66,8 +66,9 @@ class Archive:
     def _only(self, kind: Kind, member: Member) -> Iterator[bytes]:
         if kind is Kind.OTHER or self._zip_only:
             member.size = self._feed.drain()
-            member.lost = {Fault.NOT_AN_ARCHIVE: member.size}
-            raise BadArchive(Fault.NOT_AN_ARCHIVE, "the input is of no kind that is read here")
+            fault = self._feed.fault or Fault.NOT_AN_ARCHIVE
+            member.lost = {fault: member.size}
+            raise BadArchive(fault, "the input is of no kind that is read here")
         while piece := self._feed.take(MIB):
             member.size += len(piece)
             yield piece

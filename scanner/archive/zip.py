@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from scanner.archive import records
-from scanner.archive.account import Bytes, Split
+from scanner.archive.account import MOST_TROUBLES, Bytes, Split
 from scanner.archive.feed import Feed
 from scanner.archive.inflate import crc32, inflate
 from scanner.archive.limits import Limits
@@ -187,7 +187,8 @@ class Zip:
 
     def _lose(self, size: int, fault: Fault) -> None:
         self.skipped[fault] += size
-        self.faults.append((self._members, fault))
+        if len(self.faults) < MOST_TROUBLES:
+            self.faults.append((self._members, fault))
 
 
 def _readable(head: Local) -> bool:
