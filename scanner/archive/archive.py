@@ -57,9 +57,8 @@ class Archive:
     def between(self, source: int) -> Account:
         """What is in no member; final once `members` has ended."""
         if self._zip is None:
-            return account.between(
-                source, Split(), [(0, self._feed.fault)] if not self.size and self._feed.fault else []
-            )
+            unread = self._feed.fault if not self.size and not self._zip_only else None
+            return account.between(source, Split(), [(0, unread)] if unread else [])
         split = Split(self._zip.overhead, 0, account.total(self._zip.skipped))
         return account.between(source, split, self._zip.faults)
 
@@ -76,13 +75,13 @@ class Archive:
             raise BadArchive(self._feed.fault, f"the input stops at byte {self.size}")
 
     def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for chunk in _typed(chunks):
+        for chunk in _until_refused(chunks):
             self._sha256.update(chunk)
             self.size += len(chunk)
             yield chunk
 
 
-def _typed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _until_refused(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """An error of the operating system is the end of the input, and why."""
     try:
         yield from chunks

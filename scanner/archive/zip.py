@@ -166,9 +166,9 @@ class Zip:
         self._complete = signature == records.END and piece == size
 
     def _resynchronise(self) -> None:
-        start = self._feed.offset
+        start, cut_off = self._feed.offset, len(self._feed.look(4)) < 4 and not self._complete
         self._seek_record()
-        self._lose(self._feed.offset - start, Fault.DAMAGED)
+        self._lose(self._feed.offset - start, Fault.TRUNCATED if cut_off else Fault.DAMAGED)
 
     def _seek_record(self) -> None:
         """Go to the next bytes that can be a record, or to the end."""

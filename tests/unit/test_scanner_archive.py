@@ -142,6 +142,14 @@ def test_an_archive_without_its_directory_is_cut_off():
     assert [(2, Fault.TRUNCATED)] == faults(account)
 
 
+def test_an_archive_that_is_cut_off_anywhere_is_cut_off():
+    data = zip_of(Entry(PACKED), Entry(PACKED, DEFLATED, streamed=False))
+    for size in range(4, len(data)):
+        _, account, _ = read([data[:size]])
+        assert {Fault.TRUNCATED} == {fault for _, fault in faults(account)}, size
+        assert size == account.split.size
+
+
 def test_a_directory_that_lists_more_than_there_was_is_noted():
     entry = Entry(PACKED)
     lines, account, _ = read([b"".join(record(entry)) + directory([entry, entry])])
