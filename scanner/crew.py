@@ -15,7 +15,7 @@ from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from scanner.archive import Limits, Member
 from scanner.errors import BadArchive, Fault, Stopped
@@ -24,6 +24,8 @@ from scanner.worker import Answer, Done, Factory, Failed, Result, Step, run
 
 CONTEXT = get_context("spawn")  # a fork would copy the threads' locks and the caller's sockets
 GRACE_S = 5.0
+MOST_TICKETS = 10_000
+"""Members that may wait for one process: a hostile archive has millions of them without any content."""
 
 
 class Lane:
@@ -61,12 +63,12 @@ class Lane:
         """Nothing follows: the process answers with its result."""
         self._frames.put(None)
 
-    def died(self) -> NoReturn:
-        """Say how the process ended."""
+    def death(self) -> Stopped:
+        """How the process ended."""
         self._process.join(GRACE_S)
         code = self._process.exitcode
         how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
-        raise Stopped(Fault.WORKER_DIED, f"{self._process.name} ended {how} before its work was done")
+        return Stopped(Fault.WORKER_DIED, f"{self._process.name} ended {how} before its work was done")
 
     def end(self) -> None:
         """End the process, and the thread with it."""
@@ -112,6 +114,8 @@ class Crew:
             fault = error.fault.encode()
         lane.put(b"", fault)
         lane.tickets.append((source, member))
+        while len(lane.tickets) >= MOST_TICKETS:
+            self._hear()
 
     def results(self) -> list[Any]:
         """What each process found, once all work is done."""
@@ -150,7 +154,7 @@ class Crew:
         try:
             answer: Answer = lane.answers.recv()
         except (EOFError, OSError):
-            lane.died()
+            raise lane.death() from None
         match answer:
             case Step(taken, text, lines):
                 lane.waiting -= taken

@@ -103,7 +103,7 @@ def scan(
     With more than one process `engine` must be importable, and so must the caller's main module (`spawn`).
     """
     tally = Tally(_total(sources), progress)
-    scanner = Here(engine, limits, tally) if processes == 1 else Crew(engine, processes, limits, buffer, tally)
+    scanner = Here(engine, limits, tally) if processes <= 1 else Crew(engine, processes, limits, buffer, tally)
     try:
         streams = tuple(_read(number, source, scanner, tally, limits) for number, source in enumerate(sources))
         first, *others = scanner.results()

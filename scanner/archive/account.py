@@ -123,7 +123,7 @@ class Account:
             self.lines + other.lines,
             self.members + other.members,
             total(self.broken, other.broken),
-            tuple(sorted({*self.troubles, *other.troubles})[:MOST_TROUBLES]),
+            tuple(sorted((*self.troubles, *other.troubles))[:MOST_TROUBLES]),
         )
 
 

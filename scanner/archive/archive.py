@@ -43,13 +43,13 @@ class Archive:
         return int(self._zip is not None)
 
     def members(self) -> Iterator[Member]:
-        """Each in turn; read its chunks to their end before the next. An empty input has none."""
+        """Each in turn; read its chunks to their end before the next. An empty input has none, if it may be empty."""
         head = self._feed.look(SNIFF)
         kind = kind_of(head)
         if kind is Kind.ZIP:
             self._zip = Zip(self._feed, self._limits)
             yield from self._zip.members()
-        elif len(head):
+        elif len(head) or self._zip_only:
             member = Member(0)
             member.chunks = self._only(kind, member)
             yield member
@@ -57,17 +57,17 @@ class Archive:
     def between(self, source: int) -> Account:
         """What is in no member; final once `members` has ended."""
         if self._zip is None:
-            return account.between(
-                source, Split(), [(0, self._feed.fault)] if not self.size and self._feed.fault else []
-            )
+            unread = self._feed.fault if not self.size and not self._zip_only else None
+            return account.between(source, Split(), [(0, unread)] if unread else [])
         split = Split(self._zip.overhead, 0, account.total(self._zip.skipped))
         return account.between(source, split, self._zip.faults)
 
     def _only(self, kind: Kind, member: Member) -> Iterator[bytes]:
         if kind is Kind.OTHER or self._zip_only:
             member.size = self._feed.drain()
-            member.lost = {Fault.NOT_AN_ARCHIVE: member.size}
-            raise BadArchive(Fault.NOT_AN_ARCHIVE, "the input is of no kind that is read here")
+            fault = self._feed.fault or Fault.NOT_AN_ARCHIVE
+            member.lost = {fault: member.size}
+            raise BadArchive(fault, "the input is of no kind that is read here")
         while piece := self._feed.take(MIB):
             member.size += len(piece)
             yield piece
@@ -75,13 +75,13 @@ class Archive:
             raise BadArchive(self._feed.fault, f"the input stops at byte {self.size}")
 
     def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for chunk in _typed(chunks):
+        for chunk in _until_refused(chunks):
             self._sha256.update(chunk)
             self.size += len(chunk)
             yield chunk
 
 
-def _typed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _until_refused(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """An error of the operating system is the end of the input, and why."""
     try:
         yield from chunks

@@ -58,7 +58,7 @@ class Content:
         if kind is Kind.GZIP:
             return (yield from self._gunzip(feed, layer + 1))
         if kind is Kind.OTHER:
-            raise BadArchive(Fault.WRONG_TYPE, "these are not lines of text")
+            raise BadArchive(feed.fault or Fault.WRONG_TYPE, "these are not lines of text, as far as they go")
         yield from self._lines(_pieces(feed, self._limits))
         return Split(read=feed.offset)
 

@@ -106,5 +106,5 @@ def _padding(feed: Feed) -> bool:
             return False
         feed.skip(zeros)
         if zeros < len(window):
-            raise BadArchive(Fault.DAMAGED, f"unknown bytes follow the gzip stream at byte {feed.offset}")
+            raise BadArchive(feed.fault or Fault.DAMAGED, f"unknown bytes follow the gzip stream at byte {feed.offset}")
     return True

@@ -12,7 +12,8 @@ MIB = 1 << 20
 class Limits:
     """All in bytes but `ratio` and `layers`.
 
-    A reader holds at most about `line + 2 * text + 4 * compressed`, and whatever size of chunk its source hands it.
+    A reader holds, for each layer, a few pieces of `compressed` and `text` and the chunk that its source handed it; and
+    once a line that lies across pieces, while it is joined twice.
     """
 
     compressed: int = 128 * KIB

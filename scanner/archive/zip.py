@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from scanner.archive import records
-from scanner.archive.account import Bytes, Split
+from scanner.archive.account import MOST_TROUBLES, Bytes, Split
 from scanner.archive.feed import Feed
 from scanner.archive.inflate import crc32, inflate
 from scanner.archive.limits import Limits
@@ -166,9 +166,9 @@ class Zip:
         self._complete = signature == records.END and piece == size
 
     def _resynchronise(self) -> None:
-        start = self._feed.offset
+        start, cut_off = self._feed.offset, len(self._feed.look(4)) < 4 and not self._complete
         self._seek_record()
-        self._lose(self._feed.offset - start, Fault.DAMAGED)
+        self._lose(self._feed.offset - start, Fault.TRUNCATED if cut_off else Fault.DAMAGED)
 
     def _seek_record(self) -> None:
         """Go to the next bytes that can be a record, or to the end."""
@@ -187,7 +187,8 @@ class Zip:
 
     def _lose(self, size: int, fault: Fault) -> None:
         self.skipped[fault] += size
-        self.faults.append((self._members, fault))
+        if len(self.faults) < MOST_TROUBLES:
+            self.faults.append((self._members, fault))
 
 
 def _readable(head: Local) -> bool:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def test_the_result_does_not_depend_on_the_number_of_processes():
     assert one == two == three
     assert [1, 3] == sorted({trouble.source for trouble in one.account.troubles})
     assert one.result.count == one.account.lines
+    assert one.account.split.size == sum(stream.size for stream in one.streams)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -169,3 +171,30 @@ def test_an_interrupt_from_the_keyboard_ends_all_processes_quietly(tmp_path):
         os.killpg(child.pid, signal.SIGINT)
         out, err = child.communicate(timeout=20)
     assert (b"interrupted 0", b"") == (out.strip(), err)
+
+
+ORPHANED = INTERRUPTED.replace(
+    "progress=lambda _: print(flush=True)",
+    "progress=lambda _: print(*[child.pid for child in __import__('multiprocessing').active_children()], flush=True)",
+)
+
+
+def test_processes_end_when_their_parent_is_killed(tmp_path):
+    script = tmp_path / "orphaned.py"
+    script.write_text(ORPHANED)
+    env = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=env) as child:
+        pids = child.stdout.readline().split()
+        child.kill()
+    deadline = time.monotonic() + 20
+    while alive := [pid for pid in pids if running(pid)]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.05)
+    assert pids
+
+
+def running(pid):
+    try:
+        return Path(f"/proc/{int(pid)}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False

@@ -142,6 +142,14 @@ def test_an_archive_without_its_directory_is_cut_off():
     assert [(2, Fault.TRUNCATED)] == faults(account)
 
 
+def test_an_archive_that_is_cut_off_anywhere_is_cut_off():
+    data = zip_of(Entry(PACKED), Entry(PACKED, DEFLATED, streamed=False))
+    for size in range(4, len(data)):
+        _, account, _ = read([data[:size]])
+        assert {Fault.TRUNCATED} == {fault for _, fault in faults(account)}, size
+        assert size == account.split.size
+
+
 def test_a_directory_that_lists_more_than_there_was_is_noted():
     entry = Entry(PACKED)
     lines, account, _ = read([b"".join(record(entry)) + directory([entry, entry])])
@@ -166,9 +174,9 @@ def test_a_member_that_is_not_text_is_passed_over(content):
 
 
 def test_an_input_of_no_known_kind_is_not_an_archive():
-    for data, options in ((BINARY, {}), (b"<html>busy</html>", {"zip_only": True})):
+    for data, options in ((BINARY, {}), (b"<html>busy</html>", {"zip_only": True}), (b"", {"zip_only": True})):
         lines, account, _ = read([data], **options)
-        assert ([[]], {Fault.NOT_AN_ARCHIVE: len(data)}) == (lines, account.split.skipped)
+        assert ([[]], len(data)) == (lines, account.split.skipped.get(Fault.NOT_AN_ARCHIVE, 0))
         assert [(0, Fault.NOT_AN_ARCHIVE)] == faults(account)
 
 
