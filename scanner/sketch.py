@@ -36,8 +36,9 @@ class Fingerprints:
     """
 
     def __init__(self, key: bytes) -> None:
-        self._keyed = hashlib.blake2b(key=key[:64], digest_size=_WIDTH)
-        self.name = hashlib.blake2b(b"name of the key", key=key[:64], digest_size=_WIDTH).hexdigest()
+        secret = hashlib.blake2b(key).digest()
+        self._keyed = hashlib.blake2b(key=secret, digest_size=_WIDTH)
+        self.name = hashlib.blake2b(b"name of the key", key=secret, digest_size=_WIDTH).hexdigest()
 
     def __call__(self, value: str) -> int:
         """The fingerprint of a value, lone surrogates included."""

@@ -42,6 +42,7 @@ void counters_clear(counters *c) {
     memset(c->slots, 0, ((size_t)c->slot_mask + 1) * sizeof *c->slots);
     c->page_count = 1;
     c->count = 0;
+    counters_forget_firsts(c); /* what follows is another result: its values are new to it */
 }
 
 /* Only between lines: a line's own counts always find room. */

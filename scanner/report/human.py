@@ -13,17 +13,17 @@ from rich.text import Text
 
 from scanner.column import Row
 from scanner.findings import Grade, Reason
-from scanner.report.model import BYTES, COMPRESSED, LINES, SCANNED, Report
+from scanner.report.model import INPUT, LINES, SCANNED, TEXT, Report, Skipped
 from scanner.report.text import listed, percent, plural, shortened, size, visible
 from scanner.summary import OTHER
 
 MARK = {Grade.CONFIRMED: "●", Grade.LIKELY: "◐", Grade.POSSIBLE: "○"}
 STYLE = {Grade.CONFIRMED: "bold red", Grade.LIKELY: "yellow", Grade.POSSIBLE: "dim"}
 
-COLUMNS = {  # name → the terminal width from which there is room for it
-    **{"grade": 0, "type": 0, "field": 0, "in": 100, "events": 0, "share": 0, "distinct": 0},
-    **{"why": 130, "looks like": 130},
-}
+COLUMNS = ("grade", "type", "field", "in", "events", "share", "distinct", "why", "looks like")
+_LEAST_WIDTH = {"in": 100, "why": 130, "looks like": 130}
+"""The terminal width from which there is room for a column."""
+
 _NUMBERS = ("events", "share", "distinct")
 _FOLDED = {"field": None, "in": 30, "why": None, "looks like": None}
 
@@ -43,7 +43,7 @@ def write(report: Report, console: Console) -> None:
 
 def _table(report: Report, width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    shown = [name for name, least in COLUMNS.items() if width >= least]
+    shown = [name for name in COLUMNS if width >= _LEAST_WIDTH.get(name, 0)]
     for name in shown:
         if name in _FOLDED:
             table.add_column(name, overflow="fold", max_width=_FOLDED[name])
@@ -135,17 +135,16 @@ def _headline(report: Report) -> str:
 
 def _read(report: Report) -> str:
     account, scanned = report.account, report.scanned
-    packed = f" ({size(account[COMPRESSED])} compressed)" if account.get(COMPRESSED) else ""
     return (
-        f"Read {size(account.get(BYTES, 0))}{packed} in {plural(account.get(LINES, 0), 'line')}"
-        f" from {plural(len(report.origin.inputs), 'input')}"
+        f"Read {plural(len(report.origin.inputs), 'input')}, {size(account.get(INPUT, 0))}:"
+        f" {plural(account.get(LINES, 0), 'line')}, {size(account.get(TEXT, 0))},"
         f" in {scanned.seconds:,.1f} s: {report.rate:,.0f} MB/s"
         f" with {plural(scanned.processes, 'process', 'processes')}."
     )
 
 
 def _accounted(report: Report) -> Iterator[tuple[str, str]]:
-    told = [f"{one.fault} {plural(one.lines, 'line')}, {size(one.bytes)}" for one in report.skipped]
+    told = [_skipped(one) for one in report.skipped]
     what = (
         f"{size(report.account.get(SCANNED, 0))} scanned, {'skipped: ' + '; '.join(told) if told else 'none skipped'}"
     )
@@ -153,3 +152,12 @@ def _accounted(report: Report) -> Iterator[tuple[str, str]]:
         yield f"{report.unaccounted:,} bytes are NOT accounted for ({what}): a bug, please report it.", "bold red"
     else:
         yield f"Every byte accounted for: {what}.", "yellow" if told else "green"
+
+
+def _skipped(one: Skipped) -> str:
+    amounts = [
+        plural(one.lines, "line") if one.lines else "",
+        size(one.text_bytes) if one.text_bytes else "",
+        f"{size(one.input_bytes)} not unpacked" if one.input_bytes else "",
+    ]
+    return f"{one.fault} ({', '.join(amount for amount in amounts if amount)})"

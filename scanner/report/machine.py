@@ -5,8 +5,9 @@ The JSON document:
     {"format": "scan-report/1",
      "origin":   {"version", "started", "inputs": [name], "sources": [SHA-256], "engine", "processes", "seconds",
                   "rules": SHA-256, "rule_count", "window": [first hour, last hour] of events with findings},
-     "totals":   {"findings": {"confirmed", "likely", "possible"}, "hidden", "fields_seen", "lines", "bytes",
-                  "megabytes_per_second", "skipped": [{"fault", "lines", "bytes"}], "unaccounted_bytes", "account"},
+     "totals":   {"findings": {"confirmed", "likely", "possible"}, "hidden", "fields_seen", "lines", "input_bytes",
+                  "text_bytes" (unpacked), "text_scanned", "megabytes_per_second" (of text), "unaccounted_bytes",
+                  "skipped": [{"fault", "lines", "text_bytes", "input_bytes"}], "account"},
      "incidents": [{"source", "fault", "message"}],
      "types":    {data type: {"name", "group", "country"}},
      "rows":     [ROW], "allowed": [ROW + {"allowed": reason}]}
@@ -29,7 +30,7 @@ from typing import Any
 
 from scanner.column import Row
 from scanner.findings import Grade
-from scanner.report.model import BYTES, LINES, Report
+from scanner.report.model import INPUT, LINES, SCANNED, TEXT, Report
 
 FORMAT = "scan-report/1"
 
@@ -120,7 +121,9 @@ def _totals(report: Report) -> dict[str, Any]:
         "hidden": report.hidden,
         "fields_seen": report.fields_seen,
         "lines": report.account.get(LINES, 0),
-        "bytes": report.account.get(BYTES, 0),
+        "input_bytes": report.account.get(INPUT, 0),
+        "text_bytes": report.account.get(TEXT, 0),
+        "text_scanned": report.account.get(SCANNED, 0),
         "megabytes_per_second": round(report.rate, 1),
         "skipped": [skipped._asdict() for skipped in report.skipped],
         "unaccounted_bytes": report.unaccounted,

@@ -11,33 +11,28 @@ from typing import NamedTuple
 
 from scanner.baseline import Allowed, AllowList, Baseline
 from scanner.column import Row, judged
-from scanner.errors import Fault
 from scanner.evidence import Key
 from scanner.findings import Grade
+from scanner.ports import Scanned
 from scanner.rules.model import RuleSet
-from scanner.summary import Summary
 
-LINES, BYTES, SCANNED, MEMBERS, COMPRESSED = "lines", "bytes", "bytes_scanned", "members", "compressed_bytes"
-"""Names in an account: lines and bytes that came out of the archives, and the bytes of those that were scanned."""
+LINES, TEXT, SCANNED = "lines", "text_bytes", "text_scanned"
+"""Names in an account: lines that were scanned, bytes that came out of all unpacking, and those that were scanned."""
 
-LINES_SKIPPED, BYTES_SKIPPED = "lines_skipped.", "bytes_skipped."
+INPUT, OVERHEAD, UNPACKED = "input_bytes", "input_overhead", "input_unpacked"
+"""Bytes that went in, those of them that are headers and directories of containers, and those that were read."""
+
+LINES_SKIPPED, TEXT_SKIPPED, INPUT_SKIPPED = "lines_skipped.", "text_skipped.", "input_skipped."
 """Prefixes of names in an account; a `Fault` follows."""
 
 
 class Skipped(NamedTuple):
-    """What was not scanned for one reason."""
+    """What was not scanned for one reason. Bytes are counted where they were given up: unpacked, or as they came in."""
 
     fault: str
     lines: int
-    bytes: int
-
-
-class Incident(NamedTuple):
-    """Something that could not be read: in which input (its name, or a member's ordinal), and our sentence about it."""
-
-    source: str
-    fault: Fault
-    message: str
+    text_bytes: int
+    input_bytes: int
 
 
 class DataType(NamedTuple):
@@ -46,17 +41,6 @@ class DataType(NamedTuple):
     name: str
     group: str
     country: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """What an engine hands over. `engine` is `native` or `reference`, `seconds` is wall time."""
-
-    summary: Summary
-    engine: str
-    seconds: float
-    processes: int = 1
-    incidents: tuple[Incident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +82,25 @@ class Report:
     @cached_property
     def skipped(self) -> tuple[Skipped, ...]:
         """What was not scanned, by reason."""
-        prefixes = (LINES_SKIPPED, BYTES_SKIPPED)
+        prefixes = (LINES_SKIPPED, TEXT_SKIPPED, INPUT_SKIPPED)
         faults = {name.removeprefix(prefix) for name in self.account for prefix in prefixes if name.startswith(prefix)}
         amounts = (Skipped(fault, *(self.account.get(prefix + fault, 0) for prefix in prefixes)) for fault in faults)
-        return tuple(sorted(skipped for skipped in amounts if skipped.lines or skipped.bytes))
+        return tuple(sorted(skipped for skipped in amounts if any(skipped[1:])))
 
     @property
     def unaccounted(self) -> int:
-        """Bytes that were neither scanned nor skipped for a reason. Other than 0 is a bug."""
-        read, scanned = self.account.get(BYTES, 0), self.account.get(SCANNED, 0)
-        return read - scanned - sum(skipped.bytes for skipped in self.skipped)
+        """Bytes, unpacked or as they came in, that went nowhere. Other than 0 is a bug."""
+        text = self._left(TEXT, SCANNED) - sum(skipped.text_bytes for skipped in self.skipped)
+        raw = self._left(INPUT, OVERHEAD, UNPACKED) - sum(skipped.input_bytes for skipped in self.skipped)
+        return abs(text) + abs(raw)
+
+    def _left(self, whole: str, *parts: str) -> int:
+        return self.account.get(whole, 0) - sum(self.account.get(part, 0) for part in parts)
 
     @property
     def rate(self) -> float:
         """Megabytes (10^6) of uncompressed input a second."""
-        return self.account.get(BYTES, 0) / 1e6 / self.scanned.seconds if self.scanned.seconds > 0 else 0.0
+        return self.account.get(TEXT, 0) / 1e6 / self.scanned.seconds if self.scanned.seconds > 0 else 0.0
 
     @property
     def fields_seen(self) -> int:

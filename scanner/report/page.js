@@ -85,10 +85,10 @@
     if (data.allowed.length) parts.push(`${number.format(data.allowed.length)} allowed`);
     if (totals.hidden) parts.push(`${number.format(totals.hidden)} below the least grade not shown`);
     at("lead").textContent = parts.length ? `${parts.join("; ")}.` : "Every value of every event was looked at.";
-    const skipped = totals.skipped.reduce((sum, one) => sum + one.bytes, 0);
+    const skipped = totals.skipped.reduce((sum, one) => sum + one.text_bytes + one.input_bytes, 0);
     const facts = [
       [number.format(totals.lines), totals.lines === 1 ? "event read" : "events read"],
-      [size(totals.bytes), `from ${plural(origin.inputs.length, "input")}`],
+      [size(totals.text_bytes), `from ${plural(origin.inputs.length, "input")}`],
       [`${number.format(Math.round(totals.megabytes_per_second))} MB/s`, `${origin.seconds.toFixed(1)} s, ${origin.engine} engine`],
       totals.unaccounted_bytes
         ? [size(Math.abs(totals.unaccounted_bytes)), "not accounted for", "bad"]
@@ -257,9 +257,11 @@
   // What was read, and from where.
   function account() {
     const line = (name, value, tone) => make("tr", { class: tone || "" }, make("td", {}, name), make("td", {}, value));
-    const scanned = totals.bytes - totals.unaccounted_bytes - totals.skipped.reduce((sum, one) => sum + one.bytes, 0);
-    const lines = [line("Read", size(totals.bytes)), line("Scanned", size(scanned))];
-    for (const one of totals.skipped) lines.push(line(`skipped: ${one.fault.replaceAll("_", " ")}`, `${plural(one.lines, "line")}, ${size(one.bytes)}`, "skipped"));
+    const lines = [line("Inputs", size(totals.input_bytes)), line("Unpacked", size(totals.text_bytes)), line("Scanned", size(totals.text_scanned))];
+    for (const one of totals.skipped) {
+      const amounts = [one.lines && plural(one.lines, "line"), one.text_bytes && size(one.text_bytes), one.input_bytes && `${size(one.input_bytes)} not unpacked`];
+      lines.push(line(`skipped: ${one.fault.replaceAll("_", " ")}`, amounts.filter(Boolean).join(", "), "skipped"));
+    }
     at("account").append(make("table", {}, make("tbody", {}, ...lines)));
     at("accounted").textContent = totals.unaccounted_bytes
       ? `${number.format(totals.unaccounted_bytes)} bytes are not accounted for: a bug, please report it.`

@@ -23,8 +23,9 @@ _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 def as_html(report: Report) -> str:
     """The whole page."""
     style, script = _part("page.css"), _part("page.js")
+    allowed = f"style-src {_hash(style)}; script-src {_hash(script)}"
     parts = {
-        "policy": f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'",
+        "policy": f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'",
         "style": style,
         "script": script,
         "data": json.dumps(_shown(document(report)), separators=(",", ":")).translate(_ESCAPES),

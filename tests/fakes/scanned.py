@@ -1,11 +1,13 @@
 """A scan as an engine would hand it over, small enough to read: made by the real recorder, the same on every call."""
 
+import re
 from datetime import UTC, datetime
 
 from scanner.evidence import Field, Hits, Key
-from scanner.findings import Grade, Reason, Via
+from scanner.findings import Finding, Grade, Reason, Via
+from scanner.ports import Machinery, Scanned
 from scanner.recorder import Recorder
-from scanner.report.model import Judgement, Origin, Scanned, report
+from scanner.report.model import Judgement, Origin, report
 from scanner.rules.model import Pattern, Rule, RuleSet
 from scanner.sketch import Fingerprints
 from scanner.summary import OTHER, Summary
@@ -46,20 +48,63 @@ F, C, K, N, V = Reason.FORMAT, Reason.CHECKSUM, Reason.KEY, Reason.NEARBY, Reaso
 ROWS = (
     # event type, path, type, seen, hits, reasons, via, distinct, shape
     ("signup", "/user_properties/email", "EMAIL", 1_000, Hits(confirmed=930), F | K, Via(0), 900, "****@*******.***"),
-    ("login", "/user_properties/email", "EMAIL", 4_000, Hits(confirmed=3_998), F | K, Via(0), 2_200, "****@*******.***"),
+    (
+        "login",
+        "/user_properties/email",
+        "EMAIL",
+        4_000,
+        Hits(confirmed=3_998),
+        F | K,
+        Via(0),
+        2_200,
+        "****@*******.***",
+    ),
     ("view", "/event_properties/url", "EMAIL", 9_000, Hits(likely=31), F, Via.PERCENT, 12, "****%40*******.***"),
-    ("[Amplitude] Page Viewed", "/event_properties/q", "PHONE", 700, Hits(likely=9), F | N, Via(0), 9, "+## ### #######"),
+    (
+        "[Amplitude] Page Viewed",
+        "/event_properties/q",
+        "PHONE",
+        700,
+        Hits(likely=9),
+        F | N,
+        Via(0),
+        9,
+        "+## ### #######",
+    ),
     ("purchase", "/event_properties/order", "CREDIT_CARD", 800, Hits(possible=79), F | C | V, Via(0), 79, "#" * 16),
-    ("purchase", "/event_properties/memo", "CREDIT_CARD", 800, Hits(likely=1, confirmed=1), F | C | N, Via(0), 2, "#" * 16),
+    (
+        "purchase",
+        "/event_properties/memo",
+        "CREDIT_CARD",
+        800,
+        Hits(likely=1, confirmed=1),
+        F | C | N,
+        Via(0),
+        2,
+        "#" * 16,
+    ),
     ("purchase", "/event_properties/memo", "IBAN", 800, Hits(confirmed=3), F | C, Via.JSON, 3, "AA## #### ####"),
     ("signup", "/user_properties/doc", "ES_NIE", 60, Hits(likely=58), F | C, Via(0), 58, "A#######A"),
     ("view", "/event_properties/nr", "DE_TAX_ID", 9_000, Hits(likely=810), F | C, Via(0), 700, "###########"),
 )
 
 
+ACCOUNT = {
+    "lines": 20_000,
+    "text_bytes": 45_600_000,
+    "text_scanned": 45_300_000,
+    "lines_skipped.oversized_line": 1,
+    "text_skipped.oversized_line": 300_000,
+    "input_bytes": 8_700_000,
+    "input_overhead": 1_200,
+    "input_unpacked": 8_678_800,
+    "input_skipped.wrong_type": 20_000,
+}
+
+
 def recorded(rows=ROWS, more=()):
     recorder, fingerprint = Recorder(), Fingerprints(KEY)
-    for event_type, path, data_type, seen, hits, reasons, via, distinct, shape in (*rows, *more):
+    for event_type, path, data_type, _, hits, reasons, via, distinct, shape in (*rows, *more):
         key = Key(event_type, path, data_type)
         recorder.hit(key, hits, "2026-06-01 00", "2026-06-16 09")
         for number in range(distinct):
@@ -69,10 +114,7 @@ def recorded(rows=ROWS, more=()):
     recorder.saw(Field("login", "/ip_address"), 4_000)
     recorder.saw(Field("login", "/platform"), 4_000)
     recorder.hit(Key(*OTHER, "EMAIL"), Hits(likely=4))
-    for name, amount in {
-        **{"lines": 20_000, "bytes": 45_600_000, "bytes_scanned": 45_300_000, "compressed_bytes": 8_700_000},
-        **{"lines_skipped.oversized_line": 1, "bytes_skipped.oversized_line": 300_000},
-    }.items():
+    for name, amount in ACCOUNT.items():
         recorder.read(name, amount)
     return recorder.tally()
 
@@ -91,5 +133,32 @@ def hostile():
 ORIGIN = Origin("0.1.0", datetime(2026, 6, 17, 8, 30, tzinfo=UTC), ("600000_2026-06-16.zip",))
 
 
-def reported(scan=None, judgement=Judgement()):
-    return report(scan or scanned(), RULES, judgement, ORIGIN)
+def reported(scan=None, judgement=None):
+    return report(scan or scanned(), RULES, judgement or Judgement(), ORIGIN)
+
+
+class StandIn:
+    """An engine that needs no kernel: whatever the sources hold, it found what `scan` says; in text it finds e-mail."""
+
+    def __init__(self, scan):
+        self.scan = scan
+
+    def scan_sources(self, sources, progress):
+        progress(8_700_000, 45_600_000)
+        return self.scan
+
+    def scan_text(self, text, field=""):
+        grade = Grade.CONFIRMED if "mail" in field else Grade.LIKELY
+        return [Finding("EMAIL", *match.span(), grade, F) for match in re.finditer(r"[a-z]+@[a-z.]+", text)]
+
+
+def machinery(scan=None, checked=None):
+    """What the commands are wired to in tests. The engine that was wanted is kept in `wanted`."""
+    wanted = []
+
+    def make_engine(said):
+        wanted.append(said)
+        return StandIn(scan or scanned())
+
+    parts = Machinery(make_engine, lambda extra: RULES, lambda extra: checked)
+    return parts, wanted

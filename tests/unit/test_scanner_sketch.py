@@ -16,9 +16,9 @@ def test_few_values_are_counted_exactly():
     assert (EXACT, 0, True) == (sketch.estimate, sketch.margin, sketch.exact)
 
 
-@pytest.mark.parametrize("count", [EXACT + 1, 500, 1_000, 3_000, 10_000, 100_000])
+@pytest.mark.parametrize("count", [EXACT + 1, 500, 1_000, 3_000, 10_000, 30_000])
 def test_many_values_are_estimated_within_the_error_that_is_stated(count):
-    errors = [Sketch.of(fingerprints(count, seed)).estimate / count - 1 for seed in range(12)]
+    errors = [Sketch.of(fingerprints(count, seed)).estimate / count - 1 for seed in range(8)]
     assert max(map(abs, errors)) < 4 * RELATIVE_ERROR
     assert abs(sum(errors) / len(errors)) < 1.5 * RELATIVE_ERROR
 

@@ -1,0 +1,40 @@
+"""A progress bar on a terminal: by bytes of the inputs, with the speed in bytes of text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from scanner.ports import STDIN, Progress
+
+
+@contextmanager
+def shown(sources: Sequence[str], console: Console) -> Iterator[Progress]:
+    """The callback that moves the bar; without a terminal it does nothing."""
+    if not console.is_terminal:
+        yield _silent
+        return
+    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[rate]:,.0f} MB/s"), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True) as bar:
+        task, started, scanned = bar.add_task("scan", total=_size(sources), rate=0.0), time.monotonic(), 0
+
+        def moved(input_bytes: int, text_bytes: int) -> None:
+            nonlocal scanned
+            scanned += text_bytes
+            bar.update(task, advance=input_bytes, rate=scanned / 1e6 / max(0.001, time.monotonic() - started))
+
+        yield moved
+
+
+def _silent(input_bytes: int, text_bytes: int) -> None:
+    pass
+
+
+def _size(sources: Sequence[str]) -> int | None:
+    return None if STDIN in sources else sum(Path(source).stat().st_size for source in sources)

@@ -1,0 +1,129 @@
+"""`scan`: what personal data do these files hold?"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from scanner.baseline import AllowList, read_allow_list, read_baseline
+from scanner.cli import lines, options, progress
+from scanner.cli.options import EngineName, Format, GradeName
+from scanner.cli.printing import PIPE_COLUMNS, err, errors_told, remark, wide
+from scanner.cli.wiring import machinery
+from scanner.errors import BadInput, Fault
+from scanner.ports import STDIN, Engine, Wanted
+from scanner.report import human, machine, page
+from scanner.report.model import Judgement, Origin, Report, report
+from scanner.report.text import plural
+from scanner.rules.model import RuleSet
+
+WRITERS: dict[Format, Callable[[Report], str]] = {
+    Format.JSON: machine.as_json,
+    Format.JSONL: machine.as_jsonl,
+    Format.CSV: machine.as_csv,
+    Format.HTML: page.as_html,
+}
+HARMLESS = {Fault.OVERSIZED_LINE, Fault.WRONG_TYPE}
+"""Left unread on purpose, told in the report. Any other incident means that the answer may be incomplete."""
+
+
+def scan(
+    context: typer.Context,
+    files: options.Files,
+    format: options.FormatOption = None,  # noqa: A002 (the option's name)
+    output: options.Output = None,
+    rules: options.Rules = None,
+    allow: options.Allow = None,
+    baseline: options.BaselineFile = None,
+    fail_on: options.FailOn = GradeName.LIKELY,
+    min_grade: options.MinGrade = GradeName.POSSIBLE,
+    engine: options.EngineOption = EngineName.AUTO,
+    processes: options.Processes = None,
+    text: options.Text = False,
+    field: options.FieldName = "",
+    key_file: options.KeyFile = None,
+) -> None:
+    """Say which fields of these files hold which kinds of personal data. Values are never shown.
+
+    \b
+    Examples:
+      dsr scan export.zip
+      dsr scan export.zip -o report.html
+      dsr scan *.json.gz --baseline last.json --fail-on confirmed
+      dsr scan --text --field note -f jsonl - < notes.txt
+
+    \b
+    JSON of --text: {"input","line","data_type","start","end","grade","reasons","via"},
+    one a finding; start and end are half-open character offsets in the line.
+    Exit codes: 0 clean, 1 findings at or above --fail-on (likely unless you say
+    otherwise), 2 wrong usage, or something could not be read.
+    """
+    written = options.written_as(format, output)
+    with errors_told():
+        judgement = _judgement(allow, baseline, min_grade)
+        ruleset = machinery(context).load_rules(rules or [])
+        wanted = Wanted(ruleset, engine.value, processes or os.cpu_count() or 1, options.secret(key_file))
+        ready = machinery(context).make_engine(wanted)
+        if text:
+            asked = lines.Asked(field, min_grade.grade, fail_on.grade)
+            raise typer.Exit(lines.scan(ready, files, asked, written, output))
+        told = _scanned(ready, files, ruleset, judgement)
+        _write(told, written, output)
+    raise typer.Exit(_code(told, fail_on))
+
+
+def _judgement(allow: Path | None, baseline: Path | None, least: GradeName) -> Judgement:
+    allowed = read_allow_list(allow) if allow else AllowList()
+    return Judgement(allowed, read_baseline(baseline) if baseline else None, least.grade)
+
+
+def _scanned(engine: Engine, names: Sequence[str], rules: RuleSet, judgement: Judgement) -> Report:
+    started = datetime.now(UTC)
+    if expired := judgement.allow.expired(started.date()):
+        remark(
+            f"{plural(expired, 'entry', 'entries')} of the allow-list no longer hold: their day has passed", "yellow"
+        )
+    with progress.shown(names, err) as moved:
+        scanned = engine.scan_sources(names, moved)
+    inputs = tuple("(standard input)" if name == STDIN else Path(name).name for name in names)
+    return report(scanned, rules, judgement, Origin(options.own_version(), started, inputs))
+
+
+def _write(told: Report, written: Format, output: Path | None) -> None:
+    if written is Format.HUMAN and output is None:
+        human.write(told, wide())
+        return
+    content = WRITERS[written](told) if written in WRITERS else _plain(told)
+    put(content, output)
+
+
+def put(content: str, output: Path | None) -> None:
+    """Write to the file, or to stdout. Raises BadInput where the operating system refuses."""
+    if output is None:
+        sys.stdout.write(content)
+        sys.stdout.flush()
+        return
+    try:
+        output.write_text(content, "utf-8", newline="")
+    except OSError:
+        raise BadInput(Fault.UNREADABLE, f"{output.name} cannot be written") from None
+    remark(f"wrote {output}")
+
+
+def _plain(told: Report) -> str:
+    text = io.StringIO()
+    human.write(told, Console(file=text, width=PIPE_COLUMNS))
+    return text.getvalue()
+
+
+def _code(told: Report, fail_on: GradeName) -> int:
+    if told.unaccounted or any(incident.fault not in HARMLESS for incident in told.scanned.incidents):
+        return 2
+    return 1 if told.failing(fail_on.grade) else 0
