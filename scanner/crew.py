@@ -8,21 +8,22 @@ writes to its pipe, so the parent itself never waits for one of them while anoth
 from __future__ import annotations
 
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, cast
 
 from scanner.archive import Limits, Member
 from scanner.errors import BadArchive, Fault, Stopped
-from scanner.tally import Tally
+from scanner.progress import Books
 from scanner.worker import Answer, Done, Factory, Failed, Result, Step, run
 
-CONTEXT = get_context("spawn")  # a fork would copy the threads' locks and the caller's sockets
 GRACE_S = 5.0
 MOST_TICKETS = 10_000
 """Members that may wait for one process: a hostile archive has millions of them without any content."""
@@ -31,23 +32,28 @@ MOST_TICKETS = 10_000
 class Lane:
     """One scanner process, its two pipes, and the thread that writes to it."""
 
-    def __init__(self, number: int, factory: Factory[Any], limits: Limits) -> None:
-        theirs, self._pipe = CONTEXT.Pipe(duplex=False)
-        self.answers, answering = CONTEXT.Pipe(duplex=False)
-        name = f"scanner-{number}"
-        self._process = CONTEXT.Process(target=run, args=(theirs, answering, factory, limits), name=name, daemon=True)
+    def __init__(self, context: BaseContext, name: str, work: tuple[Factory[Any], Limits], older: list[Lane]) -> None:
+        theirs, self._pipe = context.Pipe(duplex=False)
+        self.answers, answering = context.Pipe(duplex=False)
+        ours = [pipe for lane in (*older, self) for pipe in (lane._pipe, lane.answers)]
+        target, inherited = (_forked, (ours,)) if context.get_start_method() == "fork" else (run, ())
+        arguments = (*inherited, theirs, answering, *work)
+        self._process = context.Process(target=target, args=arguments, name=name, daemon=True)  # type: ignore[attr-defined]
         with _sigint_blocked():
             self._process.start()
         theirs.close()
         answering.close()
         self._frames: SimpleQueue[bytes | None] = SimpleQueue()
         self._writer = Thread(target=self._write, name=name, daemon=True)
-        self._writer.start()
         self.waiting = 0
         """Bytes of content that it has not taken yet."""
         self.tickets: deque[tuple[int, Member]] = deque()
         """Members that it has not answered for, each with the number of its input."""
         self.result: Result | None = None
+
+    def open(self) -> None:
+        """Start the writer: after the last fork, which would copy its locks."""
+        self._writer.start()
 
     def put(self, *frames: bytes) -> None:
         """Hand frames to the writer."""
@@ -86,13 +92,33 @@ class Lane:
                 self._pipe.send_bytes(frame)
 
 
-class Crew:
-    """Up to `processes` of them, each started when there is work for it."""
+def _forked(
+    ours: list[Connection], inbox: Connection, outbox: Connection, factory: Factory[Any], limits: Limits
+) -> None:
+    """A copy of the parent's end of a pipe would keep that pipe open after the parent has closed it."""
+    for pipe in ours:
+        pipe.close()
+    run(inbox, outbox, factory, limits)
 
-    def __init__(self, factory: Factory[Any], processes: int, limits: Limits, buffer: int, tally: Tally) -> None:
+
+class Crew:
+    """Scanner processes.
+
+    Where the caller has no other thread they are forked, all at once, and start with the engine that is ready here.
+    Otherwise a fork would copy other threads' locks and sockets: then each is spawned when there is work for it, builds
+    its own engine, and the factory must be importable.
+    """
+
+    def __init__(self, factory: Factory[Any], processes: int, limits: Limits, buffer: int, books: Books) -> None:
         self._factory, self._processes, self._limits = factory, processes, limits
-        self._buffer, self._tally = buffer, tally
+        self._buffer, self._books = buffer, books
+        self._context = get_context("fork" if threading.active_count() == 1 else "spawn")
         self._lanes: list[Lane] = []
+        if self._context.get_start_method() == "fork":
+            for _ in range(processes):
+                self._hire()
+            for lane in self._lanes:
+                lane.open()
 
     @property
     def waiting(self) -> int:
@@ -141,7 +167,13 @@ class Crew:
         return self._start()
 
     def _start(self) -> Lane:
-        self._lanes.append(Lane(len(self._lanes), self._factory, self._limits))
+        lane = self._hire()
+        lane.open()
+        return lane
+
+    def _hire(self) -> Lane:
+        name = f"scanner-{len(self._lanes)}"
+        self._lanes.append(Lane(self._context, name, (self._factory, self._limits), list(self._lanes)))
         return self._lanes[-1]
 
     def _hear(self, timeout: float | None = None) -> None:
@@ -158,9 +190,9 @@ class Crew:
         match answer:
             case Step(taken, text, lines):
                 lane.waiting -= taken
-                self._tally.step(text, lines)
+                self._books.step(text, lines)
             case Done(reading, lines):
-                self._tally.done(*lane.tickets.popleft(), reading, lines)
+                self._books.done(*lane.tickets.popleft(), reading, lines)
             case Result():
                 lane.result = answer
             case Failed(fault, message):

@@ -1,96 +1,160 @@
-"""The two engines behind one interface, and which of them runs. Both give the same tallies; one of them is quick."""
+"""Rules made ready to scan with: which engine runs, on how many processes, and what comes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
-from typing import Protocol
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
-from scanner.automaton import load
+from scanner import automaton, pool
+from scanner.archive import Account
 from scanner.confirm import Meaning
+from scanner.context import field_path
 from scanner.errors import BadInput, Fault
-from scanner.evidence import Field, Hits, Key
-from scanner.findings import Grade
+from scanner.findings import Finding
 from scanner.kernel import NATIVE
 from scanner.native import NativeEngine
-from scanner.naming import Names
-from scanner.recorder import Recorder
-from scanner.reference import line_hits
-from scanner.rules.model import RuleSet
+from scanner.plain import ReferenceEngine
+from scanner.pool import Source
+from scanner.ports import STDIN, Incident, Progress, Scanned, Wanted
 from scanner.sketch import Fingerprints
-from scanner.summary import Tally
+from scanner.summary import Summary
 
-_BLANKS = b" \t\r"
+LineEngine = NativeEngine | ReferenceEngine
 
+BUFFER = 16 << 20
+"""Bytes of compressed members that wait for each scanner process."""
 
-class Choice(StrEnum):
-    """Which engine is wanted."""
-
-    AUTO = "auto"
-    NATIVE = "native"
-    REFERENCE = "reference"
-
-
-class Engine(Protocol):
-    """Counts the findings of whole JSON lines."""
-
-    name: str
-
-    def feed(self, data: bytes, start: int, end: int) -> None:
-        """Count the whole lines in `data[start:end]`; the last one ends with a newline."""
-
-    def take(self) -> Tally:
-        """What was counted since the last time."""
+SENTENCES = {
+    Fault.TRUNCATED: "it is cut off",
+    Fault.DAMAGED: "it is damaged",
+    Fault.UNSUPPORTED: "it is encrypted, or packed by a method that is not read here",
+    Fault.WRONG_TYPE: "it does not hold JSON lines",
+    Fault.OVERSIZED_LINE: "it has lines that are too long",
+    Fault.BOMB: "it unpacks to far more than it holds",
+    Fault.NOT_AN_ARCHIVE: "it is of no kind that is read here",
+    Fault.UNREADABLE: "it cannot be read",
+}
 
 
-class ReferenceEngine:
-    """Every line parsed by `json`, every key and value given to every rule: the meaning, a thousand times slower."""
+class ScanEngine:
+    """One rule set, one engine. Build it once; it may scan again and again, and remembers decided values."""
 
-    name = "reference"
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted, self._meaning = wanted, Meaning(wanted.rules)
+        self._fingerprints = Fingerprints(wanted.key)
+        self._native = _is_native(wanted.engine)
+        self.name = "native" if self._native else "reference"
+        tables = automaton.load(wanted.rules).packed if self._native else b""
+        self._engine = line_engine(self._meaning, self._fingerprints, tables)
 
-    def __init__(self, meaning: Meaning, fingerprints: Fingerprints, names: Names | None = None) -> None:
-        self._meaning, self._fingerprints = meaning, fingerprints
-        self._names = names or Names(meaning)
-        self._recorder = Recorder()
+    def scan_sources(self, sources: Sequence[str], progress: Progress) -> Scanned:
+        """Scan files (zip, gzip, JSON lines; told by their first bytes) and standard input (`-`).
 
-    def feed(self, data: bytes, start: int, end: int) -> None:
-        """Count the whole lines in `data[start:end]`; the last one ends with a newline."""
-        for line in data[start : end - 1].split(b"\n"):
-            if line.strip(_BLANKS):
-                self.line(line)
+        What cannot be read is an incident and the rest goes on. Raises `ScanError` if nothing can.
+        """
+        inputs = [Source.stream(sys.stdin.buffer) if name == STDIN else Source.path(Path(name)) for name in sources]
+        began = time.perf_counter()
+        scan = pool.scan(
+            inputs,
+            engine=self._factory(),
+            processes=self._wanted.processes,
+            progress=_moved(progress),
+            buffer=BUFFER,
+        )
+        digests = [stream.sha256 for stream in scan.streams]
+        if len(set(digests)) < len(digests):
+            raise BadInput(Fault.SAME_INPUT, "two of the inputs have the same content, which would be counted twice")
+        tally = replace(scan.result, account=dict(scan.result.account) | counters(scan.account))
+        summary = Summary(frozenset(digests), self._wanted.rules.digest, self._fingerprints.name, tally)
+        seconds = time.perf_counter() - began
+        return Scanned(summary, self.name, seconds, self._wanted.processes, incidents(scan.account, sources))
 
-    def line(self, line: bytes) -> None:
-        """Count one line, given without its newline."""
-        told, names = line_hits(self._meaning, self._meaning.contexts, line), self._names
-        event_type = names.event_type(told.event_type)
-        for field in told.seen or ():
-            self._recorder.saw(Field(event_type, names.field(field)))
-        best: dict[tuple[tuple[str, ...], Key], Grade] = {}
-        for field, _, hit in told.hits:
-            place = names.field(field) + (names.inner(hit.path) if hit.path else "")
-            key = Key(event_type, place, hit.data_type)
-            best[field, key] = max(hit.grade, best.get((field, key), hit.grade))
-            self._recorder.value(key, hit.reasons, hit.via, self._fingerprints(hit.value), hit.value)
-        for (_, key), grade in best.items():
-            self._recorder.hit(key, Hits.at(grade), told.hour)
+    def scan_text(self, text: str, field: str = "") -> Sequence[Finding]:
+        """The findings in one text that stands in a field of that name or path."""
+        context = self._meaning.contexts.of(field_path(field))
+        if isinstance(self._engine, NativeEngine) and not context.emits:
+            mask = self._engine.mask
+            hits = self._meaning.confirm(text, mask(text), context, mask)
+        else:
+            hits = self._meaning.confirm(text, self._meaning.mask.all, context)
+        return [hit.finding for hit in hits]
 
-    def take(self) -> Tally:
-        """What was counted since the last time."""
-        taken, self._recorder = self._recorder.tally(), Recorder()
-        return taken
+    def _factory(self) -> Callable[[], LineEngine]:
+        """In a forked process, or in this one, the engine that is ready here; in a spawned one a new one."""
+        return partial(_engine_of, self._wanted, _Ready(self._engine))
 
 
-def engine_maker(choice: Choice, rules: RuleSet, key: bytes) -> Callable[[], Engine]:
-    """A factory of the chosen engine. `auto`: the native one where it was built.
+class _Ready:
+    """An engine that stays behind when it is pickled: a spawned process builds its own."""
 
-    Raises BadInput(ENGINE_MISSING) if the native one is asked for and was not built. Building the automata of rules
-    that are not the shipped ones takes some seconds once; then they are cached.
-    """
-    if choice is Choice.NATIVE and NATIVE is None:
-        raise BadInput(Fault.ENGINE_MISSING, "the native engine was not built: no C compiler at installation")
-    meaning, fingerprints = Meaning(rules), Fingerprints(key)
-    if NATIVE is None or choice is Choice.REFERENCE:
-        return lambda: ReferenceEngine(meaning, fingerprints)
-    tables = load(rules).packed
-    slow = ReferenceEngine(meaning, fingerprints)
-    return lambda: NativeEngine(NATIVE, meaning, tables, fingerprints, slow)
+    def __init__(self, engine: LineEngine | None = None) -> None:
+        self.engine = engine
+
+    def __reduce__(self) -> tuple[type[_Ready], tuple[()]]:
+        return _Ready, ()
+
+
+def _engine_of(wanted: Wanted, ready: _Ready) -> LineEngine:
+    return ready.engine or ScanEngine(wanted)._engine
+
+
+def make_engine(wanted: Wanted) -> ScanEngine:
+    """An engine. Raises BadInput(ENGINE_MISSING) for a native one that was not built, BadRules for rules that cannot be
+    proved. Automata of other than the shipped rules take a minute once; then they are cached."""
+    return ScanEngine(wanted)
+
+
+def line_engine(meaning: Meaning, fingerprints: Fingerprints, tables: bytes) -> LineEngine:
+    """Counts lines: natively with the tables of the automata, else plainly."""
+    plain = ReferenceEngine(meaning, fingerprints)
+    return NativeEngine(NATIVE, meaning, tables, fingerprints, plain) if tables and NATIVE else plain
+
+
+def _is_native(engine: str) -> bool:
+    if engine == "native" and NATIVE is None:
+        raise BadInput(Fault.ENGINE_MISSING, "the native engine was not built: there was no C compiler at installation")
+    return NATIVE is not None and engine != "reference"
+
+
+def _moved(progress: Progress) -> Callable[[pool.Progress], None]:
+    before = [0, 0]
+
+    def told(now: pool.Progress) -> None:
+        progress(now.read - before[0], now.text - before[1])
+        before[:] = now.read, now.text
+
+    return told
+
+
+def counters(account: Account) -> dict[str, int]:
+    """The account under the names that reports use (`scanner.report.model`)."""
+    text, split = account.text, account.split
+    told = {
+        "lines": account.lines,
+        "text_bytes": text.inflated,
+        "text_scanned": text.delivered,
+        "lines_skipped.oversized_line": text.long_lines,
+        "input_bytes": split.size,
+        "input_overhead": split.overhead,
+        "input_unpacked": split.read,
+    }
+    told |= {f"text_skipped.{fault}": size for fault, size in text.skipped.items()}
+    told |= {f"input_skipped.{fault}": size for fault, size in split.skipped.items()}
+    return {name: number for name, number in told.items() if number}
+
+
+def incidents(account: Account, sources: Sequence[str]) -> tuple[Incident, ...]:
+    """What was not read, in our words: members by their number, never by their name."""
+    return tuple(
+        Incident(
+            "(standard input)" if sources[trouble.source] == STDIN else Path(sources[trouble.source]).name,
+            trouble.fault,
+            f"member {trouble.member + 1}: {SENTENCES.get(trouble.fault, trouble.fault)}"
+            f" (after {trouble.at:,} bytes of text)",
+        )
+        for trouble in account.troubles
+    )

@@ -26,6 +26,7 @@ class Fault(StrEnum):
     OVERSIZED_LINE = "oversized_line"
     BOMB = "bomb"  # expands beyond the allowed ratio
     NOT_AN_ARCHIVE = "not_an_archive"
+    SAME_INPUT = "same_input"  # two inputs have the same content
     UNREADABLE = "unreadable"  # the operating system refused
     # rules
     RULE_SYNTAX = "rule_syntax"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection
 from itertools import groupby
 
 LONGEST_SHAPE = 48
@@ -50,11 +50,3 @@ def public_segment(key: str, types: Collection[str] = ()) -> str:
     name = key if len(key) <= LONGEST_NAME else key[: LONGEST_NAME - len(CUT)] + CUT
     printable = "".join(character if character.isprintable() else OTHER for character in name)
     return printable.replace("~", "~0").replace("/", "~1")
-
-
-def field_name(path: Iterable[str], types_of: Callable[[str], Collection[str]] = lambda _key: ()) -> str:
-    """A field as reports show it, like a JSON pointer: `/user_properties/{EMAIL}/visits/*`.
-
-    `path` has keys, and `*` for positions of arrays. `types_of` tells the data types that a key itself holds.
-    """
-    return "".join("/" + public_segment(key, types_of(key)) for key in path)

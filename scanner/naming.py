@@ -26,9 +26,9 @@ class Names:
         """A key's segment of a field's name, given what was found in the key."""
         return public_segment(key, {hit.data_type for hit in findings if hit.grade >= Grade.LIKELY})
 
-    def field(self, path: Iterable[str]) -> str:
-        """The name of a field; array positions are `*` already."""
-        return "".join("/" + self.key(key) for key in path)
+    def field(self, path: Iterable[str | None]) -> str:
+        """The name of a field; an array position is None in the path and `*` in the name."""
+        return "".join("/*" if key is None else "/" + self.key(key) for key in path)
 
     def _key(self, key: str) -> str:
         return self.segment(key, self._meaning.confirm(key, self._meaning.mask.all, NOWHERE))
@@ -36,7 +36,7 @@ class Names:
     def _inner(self, pointer: str) -> str:
         """A place inside a JSON document that is itself a value: `#/customer/*/email`."""
         segments = (part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
-        return "#" + self.field("*" if segment.isdecimal() else segment for segment in segments)
+        return "#" + self.field(None if segment.isdecimal() else segment for segment in segments)
 
     def _event_type(self, name: str) -> str:
         """An event type: whole, cut, or in braces like a key that holds personal data."""

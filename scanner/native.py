@@ -93,12 +93,15 @@ class NativeEngine:
             forget=self._tokens.clear,
         )
 
-    def feed(self, data: bytes, start: int, end: int) -> None:
-        """Count the whole lines in `data[start:end]`; the last one ends with a newline."""
+    def feed(self, data: bytes, start: int, end: int) -> int:
+        """Count the whole lines in `data[start:end]`, the last one ends with a newline; how many they are."""
+        lines = 0
         while start < end:
-            start += self._kernel.scan(data, start, end)[1]
+            walked, size = self._kernel.scan(data, start, end)
+            lines, start = lines + walked, start + size
             if start < end:  # its counters are full
                 self._name(self._kernel.take())
+        return lines
 
     def take(self) -> Tally:
         """What was counted since the last time; then everything starts at nothing, except what is known of values."""
@@ -150,7 +153,9 @@ class NativeEngine:
             return 0
         held = tuple(map(self._held, findings))
         grades = (finding.grade for finding in findings)
-        rows = frozenset((h.inner, h.data_type, g, h.reasons.value, h.via.value) for h, g in zip(held, grades, strict=True))
+        rows = frozenset(
+            (h.inner, h.data_type, g, h.reasons.value, h.via.value) for h, g in zip(held, grades, strict=True)
+        )
         if (verdict := self._verdicts.get(rows)) is None:
             verdict = self._verdicts[rows] = self._kernel.verdict(sorted(rows))
         self._tokens.append(held)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Generic, NamedTuple, Protocol
 from scanner.archive import Account, Archive, Content, Limits, Member, chunks_of
 from scanner.archive.limits import MIB
 from scanner.crew import Crew
-from scanner.tally import Progress, Tally
+from scanner.progress import Books, Progress
 from scanner.worker import Engine, Factory, Mergeable, R, in_our_words, scan_content
 
 __all__ = ["Engine", "Mergeable", "Progress", "Scan", "Source", "Stream", "scan"]
@@ -100,18 +100,19 @@ def scan(
     What cannot be read is in the account, and the rest is scanned all the same. `Stopped`: an engine failed or a
     process died; nothing counts. Any other exception is one of a source. In no case a process is left behind.
 
-    With more than one process `engine` must be importable, and so must the caller's main module (`spawn`).
+    With more than one process and other threads in this one, `engine` must be importable, and so must the caller's main
+    module; see `Crew`.
     """
-    tally = Tally(_total(sources), progress)
-    scanner = Here(engine, limits, tally) if processes <= 1 else Crew(engine, processes, limits, buffer, tally)
+    books = Books(_total(sources), progress)
+    scanner = Here(engine, limits, books) if processes <= 1 else Crew(engine, processes, limits, buffer, books)
     try:
-        streams = tuple(_read(number, source, scanner, tally, limits) for number, source in enumerate(sources))
+        streams = tuple(_read(number, source, scanner, books, limits) for number, source in enumerate(sources))
         first, *others = scanner.results()
     finally:
         scanner.end()
     for other in others:
         first = first.merge(other)
-    return Scan(first, tally.account, streams)
+    return Scan(first, books.account, streams)
 
 
 class Here:
@@ -119,16 +120,16 @@ class Here:
 
     waiting = 0
 
-    def __init__(self, factory: Factory[Any], limits: Limits, tally: Tally) -> None:
-        self._limits, self._tally = limits, tally
+    def __init__(self, factory: Factory[Any], limits: Limits, books: Books) -> None:
+        self._limits, self._books = limits, books
         with in_our_words():
             self._engine = factory()
 
     def scan(self, source: int, member: Member, layer: int) -> None:
         """Scan a member."""
         content = Content(member.chunks, self._limits, layer)
-        lines = scan_content(content, self._engine, self._tally.step)
-        self._tally.done(source, member, content.reading, lines)
+        lines = scan_content(content, self._engine, self._books.step)
+        self._books.done(source, member, content.reading, lines)
 
     def results(self) -> list[Any]:
         """The result."""
@@ -139,14 +140,14 @@ class Here:
         """Nothing to end."""
 
 
-def _read(number: int, source: Source, scanner: Scanner, tally: Tally, limits: Limits) -> Stream:
+def _read(number: int, source: Source, scanner: Scanner, books: Books, limits: Limits) -> Stream:
     archive = Archive(source.open(), limits, zip_only=source.zip_only)
-    before = tally.finished
-    tally.reading(number, lambda: max(before, before + archive.size - scanner.waiting))
+    before = books.finished
+    books.reading(number, lambda: max(before, before + archive.size - scanner.waiting))
     for member in archive.members():
         scanner.scan(number, member, archive.layer)
-    tally.add(archive.between(number))
-    tally.finished += archive.size
+    books.add(archive.between(number))
+    books.finished += archive.size
     return Stream(archive.size, archive.sha256)
 
 

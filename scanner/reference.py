@@ -10,10 +10,10 @@ from scanner.confirm import Hit, Meaning
 from scanner.context import NOWHERE, Contexts
 from scanner.derived import Leaf, Number, Pairs, leaves, parsed
 
-ANY = "*"
-"""Stands in a field path for a position in an array."""
+ANY = None
+"""Stands in a field path for a position in an array; a key may be any text, `*` too."""
 
-Field = tuple[str, ...]
+Field = tuple[str | None, ...]
 """Keys from the root of a line's document, `ANY` for positions; empty for the document itself."""
 
 _HOUR = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2})")

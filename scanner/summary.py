@@ -65,6 +65,10 @@ class Tally:
             rows[key] = rows[key] + evidence if key in rows else evidence
         return _within(limits, _sum(self.seen, other.seen), rows, _sum(self.account, other.account))
 
+    def merge(self, other: Tally) -> Tally:
+        """The same as `+`, for those who merge whatever has parts."""
+        return self + other
+
     @classmethod
     def of(
         cls, seen: Mapping[Field, int], rows: Mapping[Key, Evidence], account: Mapping[str, int], limits: Limits

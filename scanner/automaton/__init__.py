@@ -7,7 +7,7 @@ regex → `syntax` tree over bytes → `layout` rows → `anchors`, chosen by `s
 
 from scanner.automaton.anchors import Anchors, anchors
 from scanner.automaton.building import build, load
-from scanner.automaton.proofs import Proof, Skip, prove
+from scanner.automaton.proofs import Proof, Skip, prove, prove_anchors
 from scanner.automaton.tables import Tables
 
-__all__ = ["Anchors", "Proof", "Skip", "Tables", "anchors", "build", "load", "prove"]
+__all__ = ["Anchors", "Proof", "Skip", "Tables", "anchors", "build", "load", "prove", "prove_anchors"]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from scanner.automaton.anchors import Anchors, anchors, bits_of
 from scanner.automaton.passes import digits_automaton, words_automaton
-from scanner.automaton.proofs import Proof, Skip, prove_anchors, prove_skip
+from scanner.automaton.proofs import Skip, prove_anchors, prove_skip
 from scanner.automaton.subset import Dfa, TooManyStates, compile_trees
 from scanner.automaton.tables import MASK_WORDS_AT_MOST, STATES_AT_MOST, Tables, pack
 from scanner.errors import BadRules, Fault

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import typer
 
-from scanner.errors import Fault, ScanError
+from scanner.check import check_rules
+from scanner.engine import make_engine
 from scanner.ports import Machinery
+from scanner.rules import load
 
 
 def machinery(context: typer.Context) -> Machinery:
     """The object given to the app (`app(obj=...)`) if it is one, else what is installed."""
-    return context.obj if isinstance(context.obj, Machinery) else _installed()
-
-
-def _installed() -> Machinery:
-    try:
-        engine, reading = import_module("scanner.engine"), import_module("scanner.rules.reading")
-    except ModuleNotFoundError:
-        raise ScanError(Fault.ENGINE_MISSING, "this installation has no engine") from None
-    return Machinery(engine.make_engine, reading.load, engine.check_rules)
+    return context.obj if isinstance(context.obj, Machinery) else Machinery(make_engine, load, check_rules)

@@ -85,7 +85,7 @@ def table(profile, path, rounds):
         bar = BARS.get((profile, processes))
         print(
             f"{profile:10} {processes:9} {size / 1e6 / least:12.0f} {size / 1e6 / best['seconds']:13.0f}"
-            f" {least / best['seconds']:7.2f} {bar if bar else '':>5} {best['start_s']:10.2f} {best['peak_mb']:8.0f}",
+            f" {least / best['seconds']:7.2f} {bar or '':>5} {best['start_s']:10.2f} {best['peak_mb']:8.0f}",
             flush=True,
         )
         yield size / best["seconds"]

@@ -1,35 +1,36 @@
 """The two engines side by side: the lines on which their tallies differ."""
 
+from scanner import automaton
 from scanner.confirm import Meaning
-from scanner.engine import Choice, engine_maker
+from scanner.engine import line_engine
 from scanner.rules import load
-
-KEY = b"a key for tests"
+from scanner.sketch import Fingerprints
 
 
 class Pair:
-    """The native engine, with all it remembers from line to line, and the reference."""
+    """The native engine, with all it remembers from line to line, and the plain one."""
 
-    def __init__(self, rules=None, native=None):
-        self.rules = rules or load()
-        self.native = native or engine_maker(Choice.NATIVE, self.rules, KEY)()
-        self.reference = engine_maker(Choice.REFERENCE, self.rules, KEY)()
+    def __init__(self, rules=None, tables=None):
+        rules = rules or load()
+        meaning, fingerprints = Meaning(rules), Fingerprints(b"a key for tests")
+        self.native = line_engine(meaning, fingerprints, (tables or automaton.load(rules)).packed)
+        self.plain = line_engine(meaning, fingerprints, b"")
         self.found = 0
 
     def tallies(self, lines):
         """What each engine counts on these lines (without newlines)."""
         data = b"".join(line + b"\n" for line in lines)
-        for engine in (self.native, self.reference):
+        for engine in (self.native, self.plain):
             engine.feed(data, 0, len(data))
-        return self.native.take(), self.reference.take()
+        return self.native.take(), self.plain.take()
 
     def differing(self, lines):
         """Those of the lines that are counted differently, found by halving. `found` counts the rows of the others."""
         if not lines:
             return []
-        native, reference = self.tallies(lines)
-        if native == reference:
-            self.found += sum(evidence.hits.total for evidence in reference.rows.values())
+        native, plain = self.tallies(lines)
+        if native == plain:
+            self.found += sum(evidence.hits.total for evidence in plain.rows.values())
             return []
         if len(lines) == 1:
             return lines
@@ -38,13 +39,8 @@ class Pair:
         return halves or lines[:1]  # different together, equal alone: name the first
 
     def explain(self, line):
-        """What only one of the engines counted on a line: (native only, reference only)."""
-        native, reference = self.tallies([line])
-        rows = [set(tally.rows.items()) for tally in (native, reference)]
-        seen = [set(tally.seen.items()) for tally in (native, reference)]
+        """What only one of the engines counted on a line: (native only, plain only)."""
+        native, plain = self.tallies([line])
+        rows = [set(tally.rows.items()) for tally in (native, plain)]
+        seen = [set(tally.seen.items()) for tally in (native, plain)]
         return (rows[0] - rows[1], seen[0] - seen[1]), (rows[1] - rows[0], seen[1] - seen[0])
-
-
-def meaning():
-    """The shipped rules' meaning."""
-    return Meaning(load())

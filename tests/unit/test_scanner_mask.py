@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.mask import CUT, LONGEST_NAME, LONGEST_SHAPE, field_name, public_segment, shape
+from scanner.mask import CUT, LONGEST_NAME, LONGEST_SHAPE, public_segment, shape
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,6 @@ def test_a_key_is_shown_so_that_it_identifies_nobody(key, expected):
 def test_a_key_that_holds_personal_data_is_shown_as_its_types():
     assert "{EMAIL}" == public_segment("ana@example.com", {"EMAIL"})
     assert "{EMAIL,PHONE}" == public_segment("x", ["PHONE", "EMAIL"])
-
-
-def test_a_field_is_named_like_a_json_pointer():
-    path = ("user_properties", "ana@example.com", "visits", "*", "42", "a/b")
-    types = {"ana@example.com": ["EMAIL"]}
-    assert "/user_properties/{EMAIL}/visits/*/{id}/a~1b" == field_name(path, lambda key: types.get(key, ()))
-    assert "" == field_name(())
 
 
 @given(st.text(max_size=200))

@@ -22,8 +22,8 @@ class Progress(NamedTuple):
     lines: int
 
 
-class Tally:
-    """Adds up what is scanned."""
+class Books:
+    """Adds up what is scanned, and tells how far it is."""
 
     def __init__(self, total: int | None, progress: Callable[[Progress], None] | None) -> None:
         self._total, self._progress = total, progress
