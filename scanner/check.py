@@ -16,7 +16,7 @@ from scanner.rules.model import Rule
 
 
 def check_rules(files: Sequence[Path]) -> Checked:
-    """Try and prove the shipped rules and those of the files. Takes a minute. Raises BadRules if they cannot be read."""
+    """Try and prove the shipped rules and those of the files. Takes a minute. Raises BadRules for broken files."""
     rules = load(files)
     proofs: defaultdict[str, list[Proof]] = defaultdict(list)
     for proof in automaton.prove_anchors(rules, automaton.anchors(rules)):

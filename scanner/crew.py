@@ -33,9 +33,9 @@ class Lane:
     """One scanner process, its two pipes, and the thread that writes to it."""
 
     def __init__(self, context: BaseContext, name: str, work: tuple[Factory[Any], Limits], older: list[Lane]) -> None:
-        theirs, self._pipe = context.Pipe(duplex=False)
+        theirs, self.pipe = context.Pipe(duplex=False)
         self.answers, answering = context.Pipe(duplex=False)
-        ours = [pipe for lane in (*older, self) for pipe in (lane._pipe, lane.answers)]
+        ours = [pipe for lane in (*older, self) for pipe in (lane.pipe, lane.answers)]
         target, inherited = (_forked, (ours,)) if context.get_start_method() == "fork" else (run, ())
         arguments = (*inherited, theirs, answering, *work)
         self._process = context.Process(target=target, args=arguments, name=name, daemon=True)  # type: ignore[attr-defined]
@@ -87,9 +87,9 @@ class Lane:
         self.answers.close()
 
     def _write(self) -> None:
-        with suppress(OSError), self._pipe:  # a reader that died is noticed by its silence
+        with suppress(OSError), self.pipe:  # a reader that died is noticed by its silence
             for frame in iter(self._frames.get, None):
-                self._pipe.send_bytes(frame)
+                self.pipe.send_bytes(frame)
 
 
 def _forked(

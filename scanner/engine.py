@@ -49,7 +49,7 @@ class ScanEngine:
         self._native = _is_native(wanted.engine)
         self.name = "native" if self._native else "reference"
         tables = automaton.load(wanted.rules).packed if self._native else b""
-        self._engine = line_engine(self._meaning, self._fingerprints, tables)
+        self.lines = line_engine(self._meaning, self._fingerprints, tables)
 
     def scan_sources(self, sources: Sequence[str], progress: Progress) -> Scanned:
         """Scan files (zip, gzip, JSON lines; told by their first bytes) and standard input (`-`).
@@ -76,8 +76,8 @@ class ScanEngine:
     def scan_text(self, text: str, field: str = "") -> Sequence[Finding]:
         """The findings in one text that stands in a field of that name or path."""
         context = self._meaning.contexts.of(field_path(field))
-        if isinstance(self._engine, NativeEngine) and not context.emits:
-            mask = self._engine.mask
+        if isinstance(self.lines, NativeEngine) and not context.emits:
+            mask = self.lines.mask
             hits = self._meaning.confirm(text, mask(text), context, mask)
         else:
             hits = self._meaning.confirm(text, self._meaning.mask.all, context)
@@ -85,7 +85,7 @@ class ScanEngine:
 
     def _factory(self) -> Callable[[], LineEngine]:
         """In a forked process, or in this one, the engine that is ready here; in a spawned one a new one."""
-        return partial(_engine_of, self._wanted, _Ready(self._engine))
+        return partial(_engine_of, self._wanted, _Ready(self.lines))
 
 
 class _Ready:
@@ -99,7 +99,7 @@ class _Ready:
 
 
 def _engine_of(wanted: Wanted, ready: _Ready) -> LineEngine:
-    return ready.engine or ScanEngine(wanted)._engine
+    return ready.engine or ScanEngine(wanted).lines
 
 
 def make_engine(wanted: Wanted) -> ScanEngine:

@@ -38,14 +38,11 @@ class Slow(Protocol):
 
 
 class _Held(NamedTuple):
-    """One finding of a decided value, as the recorder wants it."""
+    """One finding of a decided value, as the recorder wants it. `inner` and `data_type` are our numbers."""
 
     inner: int
     data_type: int
-    reasons: Reason
-    via: Via
-    fingerprint: int
-    text: str
+    value: tuple[Reason, Via, int, str]
 
 
 class _Numbered(Generic[_Thing]):
@@ -66,8 +63,8 @@ class _Numbered(Generic[_Thing]):
 class NativeEngine:
     """Counts the findings of whole JSON lines. One for each scanner process; not thread-safe.
 
-    Memory: the kernel's memo of decided values (a million, then it is emptied), its table of field paths (131,072; a line
-    with one more goes to the reference), and what the recorder holds.
+    Memory: the kernel's memo of decided values (a million, then it is emptied), its table of field paths (131,072; a
+    line with one more goes to the plain engine), and what the recorder holds.
     """
 
     name = "native"
@@ -113,9 +110,9 @@ class NativeEngine:
     def _name(self, counted: Taken) -> None:
         for event_type, path, events in counted["seen"]:
             self._recorder.saw(Field(self._event_type(event_type), self._paths[path][1]), events)
-        for event_type, path, inner, data_type, events, _, _, first, last in counted["counters"]:
+        for event_type, path, inner, data_type, hits, _, _, first, last in counted["counters"]:
             key = self._key(event_type, path, inner, data_type)
-            self._recorder.hit(key, Hits(*events), _hour(first), _hour(last))
+            self._recorder.hit(key, Hits(*hits), _hour(first), _hour(last))
 
     def _event_type(self, number: int) -> str:
         if number == self._kernel.overflow:
@@ -132,7 +129,7 @@ class NativeEngine:
         """Which rules may match a text: a superset of those that do."""
         return self._kernel.mask(text.encode("utf-8", "surrogatepass"))
 
-    def _learn(self, path: int, parent: int, key: str | None) -> tuple[int, bool, int]:
+    def _learn(self, _path: int, parent: int, key: str | None) -> tuple[int, bool, int]:
         above, name = self._paths[parent]
         if key is None:
             keys, findings = above, []
@@ -152,9 +149,9 @@ class NativeEngine:
         if not findings:
             return 0
         held = tuple(map(self._held, findings))
-        grades = (finding.grade for finding in findings)
         rows = frozenset(
-            (h.inner, h.data_type, g, h.reasons.value, h.via.value) for h, g in zip(held, grades, strict=True)
+            (one.inner, one.data_type, int(hit.grade), hit.reasons.value, hit.via.value)
+            for one, hit in zip(held, findings, strict=True)
         )
         if (verdict := self._verdicts.get(rows)) is None:
             verdict = self._verdicts[rows] = self._kernel.verdict(sorted(rows))
@@ -163,11 +160,11 @@ class NativeEngine:
 
     def _held(self, hit: Hit) -> _Held:
         inner = self._inner.of(self._names.inner(hit.path)) if hit.path else 0
-        fingerprint = self._fingerprints(hit.value)
-        return _Held(inner, self._types.of(hit.data_type), hit.reasons, hit.via, fingerprint, hit.value)
+        value = hit.reasons, hit.via, self._fingerprints(hit.value), hit.value
+        return _Held(inner, self._types.of(hit.data_type), value)
 
     def _first(self, event_type: int, path: int, _verdict: int, token: int) -> None:
-        for inner, data_type, *value in self._tokens[token]:
+        for inner, data_type, value in self._tokens[token]:
             where = event_type, path, inner, data_type
             if (add := self._adding.get(where)) is None:
                 add = self._adding[where] = self._recorder.values_of(self._key(*where)).add

@@ -9,7 +9,7 @@ from scanner.findings import Grade
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text and the field it stands in; for a positive example the text contains the rule's type at `likely` or more."""
+    """A text and the field it stands in; a positive example holds the rule's type at `likely` or more."""
 
     text: str
     field: str = ""
@@ -35,8 +35,8 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One data type. `context` are phrases on the key path or within 40 characters before a match, `keys` phrases of the
-    value's own key only, `veto` phrases of its own key that lower the grade to `possible`."""
+    """One data type. `context` are phrases on the key path or within 40 characters before a match, `keys` phrases of
+    the value's own key only, `veto` phrases of its own key that lower the grade to `possible`."""
 
     id: str
     data_type: str
