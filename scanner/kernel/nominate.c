@@ -116,35 +116,33 @@ static size_t decode_base64(const u8 *p, size_t size, u8 *out) {
     return utf8_valid(out, o) ? (size_t)(o - out) : 0;
 }
 
-/* Does the maximal run [p, e) of base64 characters, with its padding up to `end`, hold text that matters? */
-static status base64_run(const tables *t, scratch *derived, const u8 *p, const u8 *e, const u8 *end, int emits, int *yes) {
+/* Does the maximal run [p, e) of base64 characters hold text that matters? Its padding says nothing. */
+static status base64_run(const tables *t, scratch *derived, const u8 *p, const u8 *e, int emits, int *yes) {
     u32 kinds = 0;
     for (const u8 *q = p; q < e; q++) kinds |= base64_of[*q];
-    size_t size = (size_t)(e - p), padding = 0;
-    while (padding < 2 && e + padding < end && e[padding] == '=') padding++;
-    if (size + padding < MIN_BASE64 || !(kinds & UPPER) || (kinds & STANDARD && kinds & URL_SAFE)) return STATUS_OK;
+    size_t size = (size_t)(e - p);
+    if (size < MIN_BASE64 || !(kinds & UPPER) || (kinds & STANDARD && kinds & URL_SAFE)) return STATUS_OK;
     if (scratch_reserve(derived, size + LINE_SLACK)) return STATUS_NO_MEMORY;
     size_t plain = decode_base64(p, size, derived->bytes);
     *yes = plain && (emits || derived_matters(t, derived->bytes, plain));
     return STATUS_OK;
 }
 
-/* A run of MIN_BASE64 - 2 characters covers one of every so many positions, so only those are looked at. */
+/* A run of MIN_BASE64 characters covers one of every so many positions, so only those are looked at. */
 static status find_base64(const tables *t, scratch *derived, const u8 *text, size_t size, int emits, u64 *mask) {
-    enum { STRIDE = MIN_BASE64 - 2 };
     const u8 *end = text + size, *from = text;
     int yes = 0;
-    for (size_t i = STRIDE - 1; i < size && !yes;) {
+    for (size_t i = MIN_BASE64 - 1; i < size && !yes;) {
         if (!base64_of[text[i]]) {
-            i += STRIDE;
+            i += MIN_BASE64;
             continue;
         }
         const u8 *p = text + i, *e = p + 1;
         while (p > from && base64_of[p[-1]]) p--;
         while (e < end && base64_of[*e]) e++;
-        if (base64_run(t, derived, p, e, end, emits, &yes)) return STATUS_NO_MEMORY;
+        if (base64_run(t, derived, p, e, emits, &yes)) return STATUS_NO_MEMORY;
         from = e;
-        i = (size_t)(e - text) + STRIDE;
+        i = (size_t)(e - text) + MIN_BASE64;
     }
     if (yes) set(mask, t->base64);
     return STATUS_OK;
@@ -203,27 +201,25 @@ static void finish_lane(lanes *l, u32 i, const kernel *k) {
     refill(l, i, k);
 }
 
-/* `steps` steps in each lane */
+/* `steps` steps in each lane; the loops over lanes are unrolled, their arrays live in registers */
 static void advance(lanes *l, const automaton *a, size_t steps, u32 words) {
     const u16 *table = a->table;
-    const u8 *classes = a->classes, *t0 = l->text[0], *t1 = l->text[1], *t2 = l->text[2], *t3 = l->text[3];
+    const u8 *classes = a->classes, *text[LANES];
+    size_t state[LANES];
     u32 shift = a->shift, accept0 = a->accept0;
-    size_t s0 = l->state[0], s1 = l->state[1], s2 = l->state[2], s3 = l->state[3];
-    for (size_t i = 0; i < steps; i++) {
-        s0 = table[s0 << shift | classes[t0[i]]];
-        s1 = table[s1 << shift | classes[t1[i]]];
-        s2 = table[s2 << shift | classes[t2[i]]];
-        s3 = table[s3 << shift | classes[t3[i]]];
-        if (UNLIKELY((s0 >= accept0) | (s1 >= accept0) | (s2 >= accept0) | (s3 >= accept0))) {
-            if (s0 >= accept0) add_mask(l->mask[0], a, (u32)s0, words);
-            if (s1 >= accept0) add_mask(l->mask[1], a, (u32)s1, words);
-            if (s2 >= accept0) add_mask(l->mask[2], a, (u32)s2, words);
-            if (s3 >= accept0) add_mask(l->mask[3], a, (u32)s3, words);
+    for (u32 i = 0; i < LANES; i++) text[i] = l->text[i], state[i] = l->state[i];
+    for (size_t at = 0; at < steps; at++) {
+        u32 accepted = 0;
+        for (u32 i = 0; i < LANES; i++) {
+            state[i] = table[state[i] << shift | classes[text[i][at]]];
+            accepted |= state[i] >= accept0;
         }
+        if (LIKELY(!accepted)) continue;
+        for (u32 i = 0; i < LANES; i++)
+            if (state[i] >= accept0) add_mask(l->mask[i], a, (u32)state[i], words);
     }
-    size_t states[LANES] = {s0, s1, s2, s3};
     for (u32 i = 0; i < LANES; i++) {
-        l->state[i] = (u32)states[i];
+        l->state[i] = (u32)state[i];
         l->text[i] += steps;
         l->left[i] -= steps;
     }

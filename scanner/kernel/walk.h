@@ -13,6 +13,7 @@ typedef struct {
 } frame;
 
 static inline const u8 *skip_blanks(const u8 *p, const u8 *end) {
+    if (LIKELY(p < end && *p > ' ')) return p;
     while (p < end && (*p == ' ' || *p == '\t' || *p == '\r')) p++;
     return p;
 }

@@ -163,7 +163,7 @@ def _base64_texts(text: bytes) -> list[bytes]:
     for run in re.finditer(rb"[A-Za-z0-9+/_-]+={0,2}", text):
         body = run[0].rstrip(b"=")
         mixed = set(body) & set(b"+/") and set(body) & set(b"-_")
-        if len(run[0]) < 16 or len(body) % 4 == 1 or mixed or not re.search(rb"[A-Z]", body):
+        if len(body) < 16 or len(body) % 4 == 1 or mixed or not re.search(rb"[A-Z]", body):
             continue
         try:
             plain = base64.b64decode(body.translate(bytes.maketrans(b"-_", b"+/")) + b"===")
