@@ -6,6 +6,23 @@ from collections.abc import Callable
 
 from scanner.validators.arithmetic import luhn, of_bare, same_digits, weighted
 
+_UNTOLD = frozenset(
+    [
+        "true",
+        "false",
+        "none",
+        "null",
+        "nil",
+        "undefined",
+        "unknown",
+        "yes",
+        "no",
+        "n/a",
+        "not available",
+        "other",
+        "nan",
+    ]
+)
 _NHI_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -27,17 +44,22 @@ def is_medicare(number: str) -> bool:
 
 def is_nhi(number: str) -> bool:
     """A New Zealand patient: AAANNNC (modulo 11), or AAANNAC (modulo 23; modulo 24 as first published)."""
-    total = weighted_nhi(number)
+    total = _nhi_sum(number)
     if number[6].isdigit():
         return total % 11 != 0 and -total % 11 % 10 == int(number[6])
     check = _NHI_LETTERS.index(number[6]) + 1
     return check in (23 - total % 23, 24 - total % 24)
 
 
-def weighted_nhi(number: str) -> int:
+def _nhi_sum(number: str) -> int:
     """The sum of the first six characters, letters counting from 1 without I and O, weighted from 7 down."""
     values = (int(c) if c.isdigit() else _NHI_LETTERS.index(c) + 1 for c in number[:6])
     return sum(value * weight for value, weight in zip(values, range(7, 1, -1), strict=True))
+
+
+def says_something(text: str) -> int:
+    """A word or more about somebody's health, and not that there is nothing to tell."""
+    return 0 if text.strip().casefold() in _UNTOLD else len(text)
 
 
 VALIDATORS: dict[str, Callable[[str], int]] = {
@@ -46,4 +68,5 @@ VALIDATORS: dict[str, Callable[[str], int]] = {
     "au.medicare": of_bare(is_medicare),
     "au.ihi": of_bare(luhn),
     "nz.nhi": of_bare(is_nhi),
+    "health.statement": says_something,
 }

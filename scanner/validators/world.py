@@ -162,7 +162,7 @@ def is_plain_tfn(number: str) -> bool:
 
 def is_plain_acn(number: str) -> bool:
     """An Australian company number of the older half, which no amount looks like: with a leading zero."""
-    return number[0] == "0" and number[:6] != "000000" and bool(acn.is_valid(number))
+    return number[0] == "0" and not same_digits(number) and bool(acn.is_valid(number))
 
 
 VALIDATORS: dict[str, Callable[[str], int]] = {
