@@ -64,9 +64,8 @@ def is_taiwanese_id(number: str) -> bool:
     return (weighted(f"{code}{second}{number[2:]}", (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1))) % 10 == 0
 
 
-def is_rrn_form(number: str) -> bool:
-    """Korea's resident number without its check digit, which numbers issued since October 2020 do not have."""
-    century = 1900 if number[6] in "12569" else 2000
+def _is_born(number: str) -> bool:
+    century = {"9": 1800, "0": 1800, "1": 1900, "2": 1900, "5": 1900, "6": 1900}.get(number[6], 2000)
     return is_date(century + int(number[:2]), int(number[2:4]), int(number[4:6]))
 
 
@@ -75,13 +74,18 @@ def _rrn_remainder(number: str) -> int:
 
 
 def is_rrn(number: str) -> bool:
-    """Korea's resident registration number with its check digit."""
-    return is_rrn_form(number) and (11 - _rrn_remainder(number)) % 10 == int(number[12])
+    """Korea's resident registration number: birth date, century and sex, place, serial and check digit."""
+    return _is_born(number) and (11 - _rrn_remainder(number)) % 10 == int(number[12])
 
 
 def is_frn(number: str) -> bool:
-    """Korea's foreigner registration number with its check digit."""
-    return is_rrn_form(number) and (13 - _rrn_remainder(number)) % 10 == int(number[12])
+    """Korea's foreigner registration number: the same with another check digit."""
+    return _is_born(number) and (13 - _rrn_remainder(number)) % 10 == int(number[12])
+
+
+def is_unchecked_rrn(number: str) -> bool:
+    """The same of the living: numbers issued since October 2020 have no check digit."""
+    return _is_born(number) and (number[6] not in "09" or is_rrn(number))
 
 
 def is_korean_brn(number: str) -> bool:
@@ -168,7 +172,7 @@ VALIDATORS: dict[str, Callable[[str], int]] = {
     "hk.id": of_bare(is_hkid),
     "tw.id": of_bare(is_taiwanese_id),
     "kr.rrn": of_bare(is_rrn),
-    "kr.rrn_form": of_bare(is_rrn_form),
+    "kr.rrn_in_context": of_bare(is_unchecked_rrn),
     "kr.frn": of_bare(is_frn),
     "kr.brn": of_bare(is_korean_brn),
     "sg.nric": of_bare(is_sg_nric),
