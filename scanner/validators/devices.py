@@ -71,9 +71,10 @@ def _vin_form(text: str) -> int:
 
 
 def _license_plate(text: str) -> int:
-    """Letters and digits, between four and ten of them."""
+    """Letters and digits, between five and ten of them. Small letters that stand alone are a word."""
     kept = _compact(text)
-    return len(text) if 4 <= len(kept) <= 10 and not kept.isdigit() and not kept.isalpha() else 0
+    has_word = any(part.isalpha() and not part.isupper() for part in text.split())
+    return len(text) if 5 <= len(kept) <= 10 and not kept.isdigit() and not kept.isalpha() and not has_word else 0
 
 
 def _uuid(text: str) -> int:

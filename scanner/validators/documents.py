@@ -9,6 +9,7 @@ from scanner.validators.arithmetic import of_bare
 
 _VALUES = {character: value for value, character in enumerate(digits + ascii_uppercase)} | {"<": 0}
 _LEAST_DIGITS = 4
+_LEAST_BARE_DIGITS = 8
 
 
 def icao_checked(field: str) -> bool:
@@ -49,6 +50,11 @@ def is_document_number(number: str) -> bool:
     return sum(map(str.isdigit, number)) >= _LEAST_DIGITS
 
 
+def is_passport_number(number: str) -> bool:
+    """The same; digits alone are at least eight, because fewer of them number anything."""
+    return is_document_number(number) and (len(number) >= _LEAST_BARE_DIGITS or not number.isdigit())
+
+
 def is_mixed(code: str) -> bool:
     """Whether a code has letters and digits, so that it is neither a word nor an amount."""
     return not code.isalpha() and not code.isdigit()
@@ -66,6 +72,7 @@ VALIDATORS: dict[str, Callable[[str], int]] = {
     "icao.card_number_line": of_bare(is_card_number_line),
     "icao.card_birth_line": of_bare(is_card_birth_line),
     "document_number": of_bare(is_document_number),
+    "passport_number": of_bare(is_passport_number),
     "mixed_code": of_bare(is_mixed),
     "has_digit": of_bare(has_digit),
 }

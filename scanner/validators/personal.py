@@ -25,10 +25,6 @@ _DATE = re.compile(
 )
 _YEAR = re.compile(r"(?:^|[^0-9])([0-9]{4})(?![0-9])")
 _IP = re.compile(r"[0-9a-fA-F:.]+")
-_UK_AREA = re.compile(
-    r"(?:A[BL]|B[ABDHLNRST]?|C[ABFHMORTVW]|D[ADEGHLNTY]|E[CHNX]?|F[KY]|G[LUY]?|H[ADGPRSUX]|I[GMPV]|JE|K[ATWY]|L[ADELNSU]?"
-    r"|M[EKL]?|N[EGNPRW]?|O[LX]|P[AEHLOR]|R[GHM]|S[AEGKLMNOPRSTWY]?|T[ADFNQRSW]|UB|W[ACDFNRSV]?|YO|ZE)[0-9]"
-)
 _NAME_WORDS = 7
 
 
@@ -85,11 +81,6 @@ def _said(text: str) -> int:
     return _length(text, text.strip().casefold() not in _NOBODY)
 
 
-def _uk_postcode(text: str) -> int:
-    """The area is one of the 124 there are."""
-    return _length(text, _UK_AREA.match(text.upper()))
-
-
 def _login(text: str) -> int:
     """A login name has a letter and is no UUID, URL or placeholder."""
     plain = any(c.isalpha() for c in text) and "://" not in text and text.strip().casefold() not in _NOBODY
@@ -104,7 +95,6 @@ VALIDATORS: dict[str, Callable[[str], int]] = {
     "age": _age,
     "gender": _gender,
     "said": _said,
-    "uk_postcode": _uk_postcode,
     "login": _login,
 }
 """Names of rules' validators → functions."""

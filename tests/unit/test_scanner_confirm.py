@@ -2,7 +2,7 @@
 
 import base64
 import json
-from itertools import pairwise
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -123,18 +123,42 @@ def test_of_two_types_over_the_same_characters_the_surer_keeps_its_grade():
     assert [("A", "possible", True), ("B", "confirmed", False)] == resolved(*hits)
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "priorities", "winner"),
-    [
-        (hit("A", 0, 9, rule=0), hit("B", 0, 9, rule=1), (40, 60), "B"),  # priority
-        (hit("A", 0, 9, rule=0), hit("B", 0, 12, rule=1), (50, 50), "B"),  # length
-        (hit("A", 0, 9, rule=0), hit("B", 3, 12, rule=1), (50, 50), "A"),  # place
-        (hit("A", 0, 9, rule=1), hit("B", 0, 9, rule=0), (50, 50), "B"),  # rule
-    ],
-)
-def test_at_the_same_grade_priority_length_place_and_rule_decide(first, second, priorities, winner):
-    for hits in ((first, second), (second, first)):
-        assert [winner] == [each.data_type for each in resolve(list(hits), priorities) if each.grade is Grade.LIKELY]
+@pytest.mark.parametrize("place", [(0, 9), (0, 12), (3, 12)])
+def test_of_two_types_of_one_grade_the_one_of_the_higher_priority_keeps_it(place):
+    hits = (hit("A", *place, rule=0), hit("B", 0, 9, rule=1))
+    expected = [("A", "possible", True), ("B", "likely", False)]
+    for order in (hits, hits[::-1]):
+        assert expected == sorted(resolved(*order, priorities=(40, 60)))
+
+
+@pytest.mark.parametrize("place", [(0, 9), (0, 12), (3, 12)])
+@pytest.mark.parametrize("grade", Grade)
+def test_types_of_equal_grade_and_priority_stand_beside_each_other(place, grade):
+    hits = (hit("A", *place, grade, rule=1), hit("B", 0, 9, grade, rule=0), hit("C", 5, 14, grade, rule=2))
+    expected = [(data_type, grade.word, False) for data_type in "ABC"]
+    for order in (hits, hits[::-1]):
+        assert expected == sorted(resolved(*order))
+
+
+def test_equals_both_lose_to_a_surer_one_and_both_win_over_a_lesser_one():
+    equals = (hit("A", 0, 9, rule=0), hit("B", 0, 9, rule=1))
+    beaten = [("A", "possible", True), ("B", "possible", True), ("C", "confirmed", False)]
+    assert beaten == sorted(resolved(*equals, hit("C", 8, 12, Grade.CONFIRMED, rule=2)))
+    winning = [("A", "likely", False), ("B", "likely", False), ("C", "possible", True)]
+    assert winning == sorted(resolved(*equals, hit("C", 8, 12, rule=2), priorities=(50, 50, 40)))
+
+
+def test_of_one_type_priority_length_place_and_rule_decide_which_is_kept():
+    def kept(*hits, priorities=(50, 50)):
+        orders = (hits, hits[::-1])
+        ((one,), (other,)) = (resolve(list(order), priorities) for order in orders)
+        assert one == other
+        return (one.start, one.end, one.rule)
+
+    assert (3, 12, 1) == kept(hit("A", 0, 12, rule=0), hit("A", 3, 12, rule=1), priorities=(40, 60))
+    assert (0, 12, 1) == kept(hit("A", 0, 9, rule=0), hit("A", 0, 12, rule=1))
+    assert (0, 9, 1) == kept(hit("A", 3, 12, rule=0), hit("A", 0, 9, rule=1))
+    assert (0, 9, 0) == kept(hit("A", 0, 9, rule=1), hit("A", 0, 9, rule=0))
 
 
 def test_one_type_is_found_once_in_one_place():
@@ -142,7 +166,9 @@ def test_one_type_is_found_once_in_one_place():
 
 
 def test_a_possible_finding_under_another_is_dropped():
-    assert [("A", "possible", False)] == resolved(hit("A", 0, 9, Grade.POSSIBLE), hit("B", 3, 8, Grade.POSSIBLE))
+    hits = (hit("A", 0, 9, Grade.POSSIBLE, rule=0), hit("B", 3, 8, Grade.POSSIBLE, rule=1))
+    assert [("A", "possible", False)] == resolved(*hits, priorities=(60, 50))
+    assert [("B", "likely", False)] == resolved(hit("A", 0, 9, Grade.POSSIBLE), hit("B", 3, 8))
 
 
 def test_what_lost_its_grade_takes_none_from_others():
@@ -182,8 +208,11 @@ def test_the_order_in_which_rules_run_does_not_matter(hits, random):
     expected = resolve(list(hits), (50, 60, 50))
     random.shuffle(hits)
     assert expected == resolve(hits, (50, 60, 50))
-    winners = [one for one in expected if Reason.OVERLAP not in one.reasons]
-    assert all(one.end <= other.start for one, other in pairwise(winners))
+    for one, other in combinations(expected, 2):
+        if one.start < other.end and other.start < one.end:
+            strong = [each for each in (one, other) if Reason.OVERLAP not in each.reasons]
+            assert one.data_type != other.data_type
+            assert len({(each.grade, (50, 60, 50)[each.rule]) for each in strong}) <= 1
 
 
 def truth(text):

@@ -160,6 +160,35 @@ def test_a_rule_finds_its_examples_and_not_its_counter_examples(rule: Rule) -> N
 
 
 @pytest.mark.parametrize(
+    ("text", "types"),
+    [
+        ("driver licence DK482713", {"AU_DRIVER_LICENSE", "NZ_DRIVER_LICENSE"}),
+        ("passport K00123456", {"DE_PASSPORT", "US_PASSPORT"}),
+        ("passport EC4827136", {"PH_PASSPORT", "UK_PASSPORT"}),
+        ("number plate AB 123 CD", {"FR_LICENSE_PLATE", "IT_LICENSE_PLATE"}),
+        ("cédula 1-0613-0584", {"CR_CPF", "PA_CEDULA"}),
+        ("personal code 33309240064", {"EE_IK", "LT_AK"}),
+        ("tax number 36574261809", {"DE_IDNR", "HR_OIB"}),
+        ("943 476 5919", {"PHONE", "UK_NHS"}),
+    ],
+)
+def test_where_nobody_can_say_which_of_several_it_is_all_are_told(text: str, types: set[str]) -> None:
+    assert types == found(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "types"),
+    [
+        ("Irish passport PA1234567", {"IE_PASSPORT"}),
+        ("Dutch driving license 5312345678", {"NL_DRIVING_LICENCE"}),
+        ("My Egyptian tax number is 100-531-385.", {"EG_TN"}),
+    ],
+)
+def test_a_phrase_that_names_the_country_decides(text: str, types: set[str]) -> None:
+    assert types == found(text)
+
+
+@pytest.mark.parametrize(
     ("name", "right", "wrong"),
     [
         ("us.ssn", "536-22-8726", "078-05-1120"),
