@@ -44,10 +44,21 @@ RULES = RuleSet(
     "3f2a9c1b04de" + "0" * 52,
 )
 
+PAGE_VIEWED, MEMO = "[Amplitude] Page Viewed", Hits(likely=1, confirmed=1)
 F, C, K, N, V = Reason.FORMAT, Reason.CHECKSUM, Reason.KEY, Reason.NEARBY, Reason.VETO
 ROWS = (
-    # event type, path, type, seen, hits, reasons, via, distinct, shape
-    ("signup", "/user_properties/email", "EMAIL", 1_000, Hits(confirmed=930), F | K, Via(0), 900, "****@*******.***"),
+    # event type, path, type, seen, hits, reasons, via, distinct, a value for each number
+    (
+        "signup",
+        "/user_properties/email",
+        "EMAIL",
+        1_000,
+        Hits(confirmed=930),
+        F | K,
+        Via(0),
+        900,
+        "a.lee{}@example.com",
+    ),
     (
         "login",
         "/user_properties/email",
@@ -57,35 +68,15 @@ ROWS = (
         F | K,
         Via(0),
         2_200,
-        "****@*******.***",
+        "lee{}@example.com",
     ),
-    ("view", "/event_properties/url", "EMAIL", 9_000, Hits(likely=31), F, Via.PERCENT, 12, "****%40*******.***"),
-    (
-        "[Amplitude] Page Viewed",
-        "/event_properties/q",
-        "PHONE",
-        700,
-        Hits(likely=9),
-        F | N,
-        Via(0),
-        9,
-        "+## ### #######",
-    ),
-    ("purchase", "/event_properties/order", "CREDIT_CARD", 800, Hits(possible=79), F | C | V, Via(0), 79, "#" * 16),
-    (
-        "purchase",
-        "/event_properties/memo",
-        "CREDIT_CARD",
-        800,
-        Hits(likely=1, confirmed=1),
-        F | C | N,
-        Via(0),
-        2,
-        "#" * 16,
-    ),
-    ("purchase", "/event_properties/memo", "IBAN", 800, Hits(confirmed=3), F | C, Via.JSON, 3, "AA## #### ####"),
-    ("signup", "/user_properties/doc", "ES_NIE", 60, Hits(likely=58), F | C, Via(0), 58, "A#######A"),
-    ("view", "/event_properties/nr", "DE_TAX_ID", 9_000, Hits(likely=810), F | C, Via(0), 700, "###########"),
+    ("view", "/event_properties/url", "EMAIL", 9_000, Hits(likely=31), F, Via.PERCENT, 12, "a.lee+{}@example.com"),
+    (PAGE_VIEWED, "/event_properties/q", "PHONE", 700, Hits(likely=9), F | N, Via(0), 9, "+44 20 7946 0{:03}"),
+    ("purchase", "/event_properties/order", "CREDIT_CARD", 800, Hits(possible=79), F | C | V, Via(0), 79, "4000{:012}"),
+    ("purchase", "/event_properties/memo", "CREDIT_CARD", 800, MEMO, F | C | N, Via(0), 2, "4000 0000 0000 {:04}"),
+    ("purchase", "/event_properties/memo", "IBAN", 800, Hits(confirmed=3), F | C, Via.JSON, 3, "XX00 0000 {:04}"),
+    ("signup", "/user_properties/doc", "ES_NIE", 60, Hits(likely=58), F | C, Via(0), 58, "X{:07}A"),
+    ("view", "/event_properties/nr", "DE_TAX_ID", 9_000, Hits(likely=810), F | C, Via(0), 700, "{:011}"),
 )
 
 
@@ -104,11 +95,11 @@ ACCOUNT = {
 
 def recorded(rows=ROWS, more=()):
     recorder, fingerprint = Recorder(), Fingerprints(KEY)
-    for event_type, path, data_type, _, hits, reasons, via, distinct, shape in (*rows, *more):
+    for event_type, path, data_type, _, hits, reasons, via, distinct, value in (*rows, *more):
         key = Key(event_type, path, data_type)
         recorder.hit(key, hits, "2026-06-01 00", "2026-06-16 09")
         for number in range(distinct):
-            recorder.value(key, reasons, via, fingerprint(f"{data_type} {number}"), shape)
+            recorder.value(key, reasons, via, fingerprint(f"{data_type} {number}"), value.format(number))
     for (event_type, path), seen in {row[:2]: row[3] for row in (*rows, *more)}.items():
         recorder.saw(Field(event_type, path), seen)
     recorder.saw(Field("login", "/ip_address"), 4_000)
@@ -126,7 +117,7 @@ def scanned(more=()):
 
 def hostile():
     """Names that would act if anything let them."""
-    rows = [(name, f"/{name}", "EMAIL", 3, Hits(likely=1), F, Via(0), 1, name[:40]) for name in HOSTILE]
+    rows = [(name, f"/{name}", "EMAIL", 3, Hits(likely=1), F, Via(0), 1, "{}@example.com") for name in HOSTILE]
     return scanned(more=rows)
 
 

@@ -41,7 +41,7 @@ def test_no_cell_of_the_csv_is_a_formula():
     cells = [cell for row in csv.reader(io.StringIO(machine.as_csv(reported(hostile())))) for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert "'=HYPERLINK(1)" in cells
-    assert "'+## ### #######" in cells
+    assert "'+99 99 9{4} 9{4}" in cells
 
 
 def test_the_csv_of_hostile_names_can_be_written_and_read_again():

@@ -63,7 +63,7 @@ def test_fields_beyond_the_limit_lose_their_place_and_nothing_else():
         key = Key("view", f"/event_properties/{number}", "EMAIL")
         recorder.saw(key.field, 2)
         recorder.hit(key, Hits(likely=1))
-        recorder.value(key, Reason.FORMAT, Via(0), number, f"shape {number}")
+        recorder.value(key, Reason.FORMAT, Via(0), number, f"lee{number}@example.com")
     tally = recorder.tally()
     rest = tally.rows[Key(*OTHER, "EMAIL")]
     assert (11, 11) == (len(tally.seen), len(tally.rows))
@@ -90,14 +90,25 @@ def test_a_recorder_counts_events_and_values_apart():
     recorder.hit(EMAIL, Hits(likely=7), "2026-01-01 00", "2026-01-01 05")
     recorder.hit(EMAIL, Hits(confirmed=1), "2025-12-31 23")
     for fingerprint in range(3_000):
-        recorder.value(EMAIL, Reason.FORMAT, Via(0), fingerprint << 44, "****@****.***")
-    recorder.value(EMAIL, Reason.KEY, Via.PERCENT, 0, "****@****.***")
+        recorder.value(EMAIL, Reason.FORMAT, Via(0), fingerprint << 44, f"lee{fingerprint}@example.com")
+    recorder.value(EMAIL, Reason.KEY, Via.PERCENT, 0, "lee0@example.com")
     recorder.read("lines", 10)
     row = recorder.tally().rows[EMAIL]
     assert ((0, 7, 1), "2025-12-31 23", "2026-01-01 05") == (row.hits, row.first_hour, row.last_hour)
     assert (Reason.FORMAT | Reason.KEY, Via.PERCENT) == (row.reasons, row.via)
     assert row.distinct == Sketch.of(fingerprint << 44 for fingerprint in range(3_000))
+    assert ["a{3}9@a{7}.a{3}"] * 3 == [shape.masked for shape in row.shapes]
     assert {"lines": 10} == recorder.tally().account
+
+
+def test_of_a_value_only_its_shape_is_kept():
+    recorder = Recorder()
+    recorder.hit(EMAIL, Hits(likely=1))
+    recorder.value(EMAIL, Reason.FORMAT, Via(0), 7, "lee@example.com")
+    told = json.dumps(Summary(frozenset({"a"}), "r", "k", recorder.tally()).to_json())
+    assert "a{3}@a{7}.a{3}" in told
+    assert "lee" not in told
+    assert "example" not in told
 
 
 def test_it_comes_back_from_json():
