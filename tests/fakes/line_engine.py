@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass
 
@@ -61,6 +62,32 @@ class SlowEngine(LineEngine):
     def feed(self, data, start, end):
         time.sleep(0.05)
         super().feed(data, start, end)
+
+
+@dataclass(frozen=True)
+class Origins:
+    """By process, how it was started, and whether its engine was the parent's."""
+
+    of: frozenset = frozenset()
+
+    def merge(self, other):
+        return Origins(self.of | other.of)
+
+
+class OriginEngine:
+    """Tells where it runs, whatever it is fed."""
+
+    made_in: int
+
+    def __init__(self):
+        self.made_in = os.getpid()
+
+    def feed(self, data, start, end):
+        pass
+
+    def take(self):
+        spawned = "--multiprocessing-fork" in sys.orig_argv  # so the standard library tells a spawned process
+        return Origins(frozenset({(os.getpid(), "spawn" if spawned else "fork", self.made_in != os.getpid())}))
 
 
 def no_engine():

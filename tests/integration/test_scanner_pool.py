@@ -1,4 +1,4 @@
-"""The pool on real processes: the same result with any number of them, and none left behind."""
+"""The pool on real processes, forked and spawned: the same result with any number of them, and none left behind."""
 
 import gzip
 import io
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,15 @@ import pytest
 from scanner.errors import Fault, Stopped
 from scanner.pool import Source, scan
 from tests.fakes.archives import DEFLATED, Entry, export_of, pieces, zip_of
-from tests.fakes.line_engine import DyingEngine, FailingEngine, LineEngine, SlowEngine, digest, no_engine
+from tests.fakes.line_engine import (
+    DyingEngine,
+    FailingEngine,
+    LineEngine,
+    OriginEngine,
+    SlowEngine,
+    digest,
+    no_engine,
+)
 
 KIB = 1024
 
@@ -34,6 +43,21 @@ ALL = digest(line for each in TEXTS for line in each.splitlines(keepends=True))
 
 def source(data, size=10_000):
     return Source(lambda: pieces(data, size), len(data))
+
+
+@pytest.fixture(autouse=True, params=["fork", "spawn"])
+def start(request, monkeypatch):
+    """How the processes are started: forked where this one seems to have no other thread, else spawned."""
+    if request.param == "fork":  # a test runner's thread holds nothing that a scanner process needs
+        monkeypatch.setattr(threading, "active_count", lambda: 1)
+        yield request.param
+        return
+    done = threading.Event()
+    bystander = threading.Thread(target=done.wait)
+    bystander.start()
+    yield request.param
+    done.set()
+    bystander.join()
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +101,19 @@ def test_an_input_without_members_has_an_empty_result():
     for processes in (1, 2):
         done = scan([source(b""), source(zip_of())], engine=LineEngine, processes=processes)
         assert (digest([]), 0, True) == (done.result, done.account.members, done.account.clean)
+
+
+def test_processes_are_forked_with_the_engine_of_their_parent_unless_it_has_threads(start):
+    ready = OriginEngine()
+    done = scan([source(EXPORT)], engine=(lambda: ready) if start == "fork" else OriginEngine, processes=3)
+    pids, starts, inherited = (set(each) for each in zip(*done.result.of, strict=True))
+    assert ({start}, {start == "fork"}) == (starts, inherited)
+    assert os.getpid() not in pids
+
+
+def test_forked_processes_start_all_at_once_and_spawned_ones_when_there_is_work(start):
+    done = scan([source(TEXTS[0])], engine=OriginEngine, processes=3)
+    assert {"fork": 3, "spawn": 1}[start] == len(done.result.of)
 
 
 def test_a_killed_process_stops_the_scan():
@@ -144,52 +181,54 @@ def test_a_file_and_a_pipe_are_read_alike(tmp_path):
 
 
 INTERRUPTED = """
+import multiprocessing
 import sys
+import threading
 from scanner.pool import Source, scan
 from tests.fakes.line_engine import SlowEngine
 if __name__ == "__main__":
+    if sys.argv[1] == "spawn":
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
     chunk = b'{"a":1}\\n' * 10_000
     def forever():
         while True:
             yield chunk
+    def moved(_):
+        print(*[child.pid for child in multiprocessing.active_children()], flush=True)
     try:
-        scan([Source(forever)], engine=SlowEngine, processes=2, progress=lambda _: print(flush=True))
+        scan([Source(forever)], engine=SlowEngine, processes=2, progress=moved)
     except KeyboardInterrupt:
-        import multiprocessing
         print("interrupted", len(multiprocessing.active_children()), flush=True)
 """
 
 
-def test_an_interrupt_from_the_keyboard_ends_all_processes_quietly(tmp_path):
-    script = tmp_path / "interrupted.py"
+@contextmanager
+def scanning(folder, start):
+    """A process that scans without end, and the first line that it says: the ids of its scanner processes."""
+    script = folder / "scanning.py"
     script.write_text(INTERRUPTED)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     env = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    with subprocess.Popen(
-        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, start_new_session=True
-    ) as child:
-        child.stdout.readline()
+    with subprocess.Popen([sys.executable, script, start], env=env, start_new_session=True, **pipes) as child:
+        yield child, child.stdout.readline().split()
+
+
+def test_an_interrupt_from_the_keyboard_ends_all_processes_quietly(start, tmp_path):
+    with scanning(tmp_path, start) as (child, pids):
         os.killpg(child.pid, signal.SIGINT)
         out, err = child.communicate(timeout=20)
-    assert (b"interrupted 0", b"") == (out.strip(), err)
+    assert (b"interrupted 0", b"") == (out.splitlines()[-1], err)
+    assert {"fork": 2, "spawn": 1}[start] == len(pids)
+    assert not [pid for pid in pids if running(pid)]
 
 
-ORPHANED = INTERRUPTED.replace(
-    "progress=lambda _: print(flush=True)",
-    "progress=lambda _: print(*[child.pid for child in __import__('multiprocessing').active_children()], flush=True)",
-)
-
-
-def test_processes_end_when_their_parent_is_killed(tmp_path):
-    script = tmp_path / "orphaned.py"
-    script.write_text(ORPHANED)
-    env = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=env) as child:
-        pids = child.stdout.readline().split()
+def test_processes_end_when_their_parent_is_killed(start, tmp_path):
+    with scanning(tmp_path, start) as (child, pids):
         child.kill()
-    deadline = time.monotonic() + 20
-    while alive := [pid for pid in pids if running(pid)]:
-        assert time.monotonic() < deadline, alive
-        time.sleep(0.05)
+        deadline = time.monotonic() + 20
+        while alive := [pid for pid in pids if running(pid)]:
+            assert time.monotonic() < deadline, alive
+            time.sleep(0.05)
     assert pids
 
 
