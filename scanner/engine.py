@@ -65,7 +65,7 @@ class ScanEngine:
             progress=_moved(progress),
             buffer=BUFFER,
         )
-        digests = [stream.sha256 for stream in scan.streams]
+        digests = [stream.sha256 for stream in scan.streams if stream.size]  # nothing arrived: nothing counts twice
         if len(set(digests)) < len(digests):
             raise BadInput(Fault.SAME_INPUT, "two of the inputs have the same content, which would be counted twice")
         tally = replace(scan.result, account=dict(scan.result.account) | counters(scan.account))

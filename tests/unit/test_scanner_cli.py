@@ -210,3 +210,20 @@ def test_the_json_of_the_command_is_the_document(export):
     told = json.loads(run("scan", export, "-f", "json")[0].stdout)
     assert machine.document(reported())["rows"] == told["rows"]
     assert ["export.jsonl"] == told["origin"]["inputs"]
+
+
+def test_without_a_machinery_of_the_caller_the_installed_one_runs():
+    arguments = ["scan", "--text", "--engine", "reference", "-f", "jsonl", "-"]
+    result = CliRunner().invoke(app, arguments, input="write to ana@example.com\n")
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (1, [("EMAIL", 9, 24)]) == (result.exit_code, [(row["data_type"], row["start"], row["end"]) for row in told])
+
+
+def test_one_input_given_twice_is_refused_in_a_sentence(export, tmp_path):
+    other = tmp_path / "copy.jsonl"
+    other.write_text('{"event_type": "x"}\n')
+    arguments = ["scan", "--engine", "reference", "--processes", "1", export, str(other)]
+    result = CliRunner().invoke(app, arguments)
+    assert 2 == result.exit_code
+    assert "same content" in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
