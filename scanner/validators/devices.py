@@ -70,10 +70,14 @@ def _vin_form(text: str) -> int:
     return 0 if text.isdigit() or text.isalpha() else len(text)
 
 
+_LOWER_WORD = re.compile("[a-zäöü]{4}|[a-zäöü] | [a-zäöü]")
+
+
 def _license_plate(text: str) -> int:
-    """Letters and digits, between four and ten of them."""
+    """Letters and digits, between four and ten of them, and no word such as `plate`."""
     kept = _compact(text)
-    return len(text) if 4 <= len(kept) <= 10 and not kept.isdigit() and not kept.isalpha() else 0
+    good = 4 <= len(kept) <= 10 and not kept.isdigit() and not kept.isalpha() and not _LOWER_WORD.search(text)
+    return len(text) if good else 0
 
 
 def _uuid(text: str) -> int:

@@ -61,7 +61,7 @@ def _international(text: str) -> int:
 
 
 def _north_american(text: str) -> int:
-    digits = _digits(text)
+    digits = _digits(text.partition("x")[0]).removeprefix("00")  # an extension: `x12`, `ext. 12`
     good = _FICTION.fullmatch(digits) or _is_valid(digits, ("US",))
     return len(text) if good else 0
 
