@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 from scanner.context import NOWHERE, Context, Contexts, bits
 from scanner.derived import Leaf, Reading, base64_decoded, folded_digits, json_leaves, percent_decoded
 from scanner.findings import Grade, Reason, Via
-from scanner.forms import ALONE, BY_KEY, BY_TEXT, Form, Verdict, forms_of
+from scanner.forms import ALONE, BY_KEY, BY_TEXT, Form, Made, Verdict, forms_of
 from scanner.hits import Found, Hit, resolve
 from scanner.rules.model import RuleSet
 
@@ -185,8 +184,8 @@ class Meaning:
         return Grade.POSSIBLE, verdict[1] | Reason.VETO
 
 
-def _chosen(forms: Sequence[tuple[Form, ...]], rules: int) -> tuple[Form, ...]:
-    return tuple(chain.from_iterable(forms[number] for number in _numbers(rules)))
+def _chosen(forms: Sequence[tuple[Made, ...]], rules: int) -> tuple[Form, ...]:
+    return tuple(made() for number in _numbers(rules) for made in forms[number])
 
 
 def _numbers(rules: int) -> Iterator[int]:

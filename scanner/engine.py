@@ -76,12 +76,8 @@ class ScanEngine:
     def scan_text(self, text: str, field: str = "") -> Sequence[Finding]:
         """The findings in one text that stands in a field of that name or path."""
         context = self._meaning.contexts.of(field_path(field))
-        if isinstance(self.lines, NativeEngine) and not context.emits:
-            mask = self.lines.mask
-            hits = self._meaning.confirm(text, mask(text), context, mask)
-        else:
-            hits = self._meaning.confirm(text, self._meaning.mask.all, context)
-        return [hit.finding for hit in hits]
+        nominate = self.lines.mask if isinstance(self.lines, NativeEngine) else None
+        return [hit.finding for hit in self._meaning.read(text, context, nominate)]
 
     def _factory(self) -> Callable[[], LineEngine]:
         """In a forked process, or in this one, the engine that is ready here; in a spawned one a new one."""

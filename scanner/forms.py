@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache, partial
 from typing import NamedTuple
 
 from scanner import validators
@@ -33,9 +34,13 @@ class Form(NamedTuple):
     verdicts: tuple[Verdict | None, Verdict | None, Verdict | None]
 
 
-def forms_of(number: int, rule: Rule) -> list[tuple[Pattern, Form]]:
+Made = Callable[[], Form]
+"""A form that is made when it is first asked for: of seven hundred regexes a scan needs a few dozen."""
+
+
+def forms_of(number: int, rule: Rule) -> list[tuple[Pattern, Made]]:
     """The patterns of the rule with this index, each with its form."""
-    return [(pattern, _form(number, rule, pattern)) for pattern in rule.patterns]
+    return [(pattern, cache(partial(_form, number, rule, pattern))) for pattern in rule.patterns]
 
 
 def _form(number: int, rule: Rule, pattern: Pattern) -> Form:

@@ -35,7 +35,7 @@ class Hit(NamedTuple):
 
 
 class Spans:
-    """Half-open ranges that do not overlap one another, in order."""
+    """Half-open ranges in order; those that overlap are one."""
 
     __slots__ = ("_spans",)
 
@@ -49,7 +49,13 @@ class Spans:
         return before or (place < len(self._spans) and self._spans[place][0] < end)
 
     def add(self, start: int, end: int) -> None:
-        """Add a range that touches none."""
+        """Add a range."""
+        while self.touch(start, end):
+            place = max(0, bisect_right(self._spans, (start, start)) - 1)
+            while not (self._spans[place][0] < end and start < self._spans[place][1]):
+                place += 1
+            other = self._spans.pop(place)
+            start, end = min(start, other[0]), max(end, other[1])
         insort(self._spans, (start, end))
 
 
@@ -57,7 +63,8 @@ def resolve(hits: list[Hit], priorities: Sequence[int]) -> list[Hit]:
     """The findings of one reading of one text, by place. `priorities` by rule index.
 
     They are taken by grade, priority, length, place and rule. One that touches an earlier one of its type is dropped.
-    One that touches any earlier one that kept its grade becomes possible, and is dropped if it was no more than that.
+    One that touches any that kept its grade and is of a higher grade or priority becomes possible, and is dropped if it
+    was no more than that. Where both are equal nobody can say which of the two it is, and both stay.
     """
     if len(hits) < 2:
         return hits
@@ -66,8 +73,14 @@ def resolve(hits: list[Hit], priorities: Sequence[int]) -> list[Hit]:
         return by_place
     kept: list[Hit] = []
     strong = Spans()
+    equals: list[tuple[int, int]] = []
+    rank: tuple[int, ...] = ()
     of_type: defaultdict[str, Spans] = defaultdict(Spans)
     for hit in sorted(hits, key=lambda hit: _strength(hit, priorities)):
+        if rank != (rank := _strength(hit, priorities)[:2]):
+            for span in equals:
+                strong.add(*span)
+            equals.clear()
         covered = strong.touch(hit.start, hit.end)
         if of_type[hit.data_type].touch(hit.start, hit.end) or (covered and hit.grade is Grade.POSSIBLE):
             continue
@@ -75,7 +88,7 @@ def resolve(hits: list[Hit], priorities: Sequence[int]) -> list[Hit]:
         if covered:
             hit = hit._replace(grade=Grade.POSSIBLE, reasons=hit.reasons | Reason.OVERLAP)  # noqa: PLW2901
         else:
-            strong.add(hit.start, hit.end)
+            equals.append((hit.start, hit.end))
         kept.append(hit)
     return sorted(kept, key=_place)
 

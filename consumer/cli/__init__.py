@@ -19,9 +19,10 @@ from consumer.cli import check, dlq, instruct, plan, sandbox, schemas, serve, st
 from consumer.cli import demo as demonstration
 from consumer.cli.printing import BAD, out, remark, say
 from consumer.domain.errors import DsrError, Fatal, Reason, Refused
+from scanner import cli as scanner_commands
 
 ORDER: tuple[str, ...] = ("run", "check", "topics", "schemas", "submit", "cancel", "approve", "pause", "resume")
-ORDER += ("plan", "watch", "status", "dlq", "demo", "sandbox")
+ORDER += ("plan", "watch", "status", "dlq", "scan", "rules", "demo", "sandbox")
 
 
 class InOrder(TyperGroup):
@@ -90,6 +91,7 @@ def dsr(
     dsr topics create && dsr run         serve
     dsr submit erase -p shop -u u-1001   ask
     dsr watch, dsr status                follow
+    dsr scan export.zip                  find personal data in an export
 
     \b
     Every command has --help with examples, and --json for programs.
@@ -98,7 +100,7 @@ def dsr(
     """
 
 
-SERVE, ASK, LOOK, TRY = "Serve", "Ask", "Look", "Try"
+SERVE, ASK, LOOK, FIND, TRY = "Serve", "Ask", "Look", "Find", "Try"
 
 
 @app.command(rich_help_panel=TRY)
@@ -128,4 +130,6 @@ app.command(rich_help_panel=ASK)(plan.plan)
 app.command(rich_help_panel=LOOK)(watch.watch)
 app.command(rich_help_panel=LOOK)(status.status)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=LOOK)
+app.command(rich_help_panel=FIND)(scanner_commands.scan)
+app.add_typer(scanner_commands.rules, name="rules", rich_help_panel=FIND)
 app.command(rich_help_panel=TRY)(sandbox.sandbox)

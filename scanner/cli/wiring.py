@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from scanner.check import check_rules
-from scanner.engine import make_engine
 from scanner.ports import Machinery
-from scanner.rules import load
 
 
 def machinery(context: typer.Context) -> Machinery:
     """The object given to the app (`app(obj=...)`) if it is one, else what is installed."""
-    return context.obj if isinstance(context.obj, Machinery) else Machinery(make_engine, load, check_rules)
+    return context.obj if isinstance(context.obj, Machinery) else _installed()
+
+
+def _installed() -> Machinery:
+    # Half a second of validators and their libraries, which every other command of `dsr` would have to wait for.
+    from scanner.check import check_rules  # noqa: PLC0415
+    from scanner.engine import make_engine  # noqa: PLC0415
+    from scanner.rules import load  # noqa: PLC0415
+
+    return Machinery(make_engine, load, check_rules)

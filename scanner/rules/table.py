@@ -21,6 +21,8 @@ class Table:
     place: str
     content: dict[str, Any]
     faults: list[str]
+    trusted: bool = False
+    """Ours: tests and `dsr rules check` have tried its regexes, which takes longer than all other reading."""
     taken: set[str] = field(default_factory=set)
 
     def fault(self, key: str, what: str) -> None:
@@ -71,7 +73,7 @@ class Table:
         if not all(isinstance(item, dict) for item in items):
             self.fault(key, "must be tables")
             return []
-        return [Table(f"{self.place}: {label} {n}", item, self.faults) for n, item in enumerate(items, 1)]
+        return [Table(f"{self.place}: {label} {n}", item, self.faults, self.trusted) for n, item in enumerate(items, 1)]
 
     def finish(self) -> None:
         """Whatever was not asked for is a misspelling."""
