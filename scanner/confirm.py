@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from scanner.context import NOWHERE, Context, Contexts, bits
 from scanner.derived import Leaf, Reading, base64_decoded, folded_digits, json_leaves, percent_decoded
-from scanner.findings import Grade, Reason, Via
-from scanner.forms import ALONE, BY_KEY, BY_TEXT, Form, Made, Verdict, forms_of
+from scanner.findings import Via
+from scanner.forms import Form, Made, forms_of
 from scanner.hits import Found, Hit, resolve
 from scanner.rules.model import RuleSet
 
@@ -45,10 +45,11 @@ class Mask(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a mask asks for. `wrapped`: a reader, or that the text may be a `document`."""
+    """What a mask asks for in a context. `mentions`: the rules whose forms also run if the text has a phrase of theirs.
+    `wrapped`: there is a reader, or the text may be a `document`."""
 
     forms: tuple[Form, ...]
-    bare: bool
+    mentions: int
     wrapped: bool
     readers: tuple[Callable[[str], Iterator[Reading]], ...]
     document: bool
@@ -68,8 +69,7 @@ class Meaning:
         self._whole = [tuple(form for p, form in of if p.alone is None and p.whole) for of in forms]
         self._have_bare = bits(n for n, of in enumerate(self._bare) if of)
         self._plan = lru_cache(maxsize=_PLANS_KEPT)(self._planned)
-        self._bare_of = lru_cache(maxsize=_PLANS_KEPT)(lambda rules: _chosen(self._bare, rules))
-        self._whole_of = lru_cache(maxsize=_PLANS_KEPT)(lambda rules: _chosen(self._whole, rules))
+        self._bare_under = lru_cache(maxsize=_PLANS_KEPT)(partial(_chosen, self._bare))
 
     def confirm(self, text: str, mask: int, context: Context, nominate: Nominate | None = None) -> list[Hit]:
         """All findings of one text, by place; then, reading by reading, what only a wrapping shows.
@@ -77,9 +77,9 @@ class Meaning:
         `mask` must be a superset of the truth. `nominate` answers such a mask for a derived text, as for a text in no
         field; without it everything is tried on those.
         """
-        plan = self._plan(mask)
+        plan = self._plan(mask, context.enabled, context.vetoed)
         if not plan.wrapped:
-            return self._plain(text, plan.forms, plan.bare, context)
+            return self._plain(text, plan, context)
         return self._read(text, plan, context, nominate or self._everything, 0)
 
     def read(self, text: str, context: Context, nominate: Nominate | None = None) -> list[Hit]:
@@ -90,19 +90,22 @@ class Meaning:
     def _everything(self, _text: str) -> int:
         return self.mask.all
 
-    def _planned(self, mask: int) -> Plan:
+    def _planned(self, mask: int, enabled: int, vetoed: int) -> Plan:
         own = self.mask
         readers = (folded_digits, own.digits), (percent_decoded, own.percent), (base64_decoded, own.base64)
+        bare = self._have_bare if mask & own.bare else 0
         return Plan(
-            forms=_chosen(self._alone, mask & own.rules),
-            bare=bool(mask & own.bare),
+            forms=_chosen(self._alone, mask & own.rules, enabled, vetoed)
+            + _chosen(self._bare, enabled & bare, enabled, vetoed)
+            + _chosen(self._whole, enabled, enabled, vetoed),
+            mentions=bare & ~enabled,
             wrapped=bool(mask & (own.digits | own.percent | own.base64 | own.json)),
             readers=tuple(reader for reader, bit in readers if mask & bit),
             document=bool(mask & own.json),
         )
 
     def _read(self, text: str, plan: Plan, context: Context, nominate: Nominate, depth: int) -> list[Hit]:
-        found = Found(self._plain(text, plan.forms, plan.bare, context))
+        found = Found(self._plain(text, plan, context))
         for read in plan.readers:
             for reading in read(text):
                 found.add(self._through(reading, context, nominate, depth))
@@ -112,8 +115,9 @@ class Meaning:
 
     def _through(self, reading: Reading, context: Context, nominate: Nominate, depth: int) -> list[Hit]:
         """Of a wrapped text: what it says, and if it is a document, what that holds; but no wrapping in a wrapping."""
-        plan = self._plan(self._nominated(reading.text, context, nominate))
-        found = Found(self._plain(reading.text, plan.forms, plan.bare, context))
+        mask = self._nominated(reading.text, context, nominate)
+        plan = self._plan(mask, context.enabled, context.vetoed)
+        found = Found(self._plain(reading.text, plan, context))
         if plan.document and reading.via is not Via.DIGITS:
             found.add(self._inside(reading.text, context, nominate, depth))
         return [
@@ -135,20 +139,20 @@ class Meaning:
     def _leaf(self, leaf: Leaf, outer: Context, nominate: Nominate, depth: int) -> list[Hit]:
         context = NOWHERE if leaf.is_key else self.contexts.within(outer, leaf.names)
         mask = self._nominated(leaf.text, context, nominate)
-        return self._read(leaf.text, self._plan(mask), context, nominate, depth)
+        plan = self._plan(mask, context.enabled, context.vetoed)
+        return self._read(leaf.text, plan, context, nominate, depth)
 
     def _nominated(self, text: str, context: Context, nominate: Nominate) -> int:
         """Where the key enables what needs no phrase in the text, the readings count that would show nothing else."""
         return nominate(text) | (self._any_phrase if context.emits else 0)
 
-    def _plain(self, text: str, forms: tuple[Form, ...], bare: bool, context: Context) -> list[Hit]:
+    def _plain(self, text: str, plan: Plan, context: Context) -> list[Hit]:
         """The findings in the text as it stands. Runs for every value that a kernel nominates: a few microseconds."""
-        if bare or context.emits:
-            forms += self._context_only(text, bare, context)
-        spoken_of = context.enabled | context.vetoed
+        forms = plan.forms
+        if plan.mentions and (rules := plan.mentions & self.contexts.mentioned(text)):
+            forms += self._bare_under(rules, 0, context.vetoed)
         hits: list[Hit] = []
-        for form in forms:
-            rule, data_type, search, validator, group, sways, verdicts = form
+        for rule, data_type, search, validator, group, alone, swayed, _ in forms:
             match = search(text)
             while match is not None:
                 start, end = match.span(group)
@@ -157,35 +161,18 @@ class Meaning:
                 if end <= start:  # refused, or the group took no part: another match may begin inside this one
                     match = search(text, match.start() + 1)
                     continue
-                plain = not (sways and start) and not spoken_of >> rule & 1
-                verdict = verdicts[0] if plain else self._judged(form, text, start, context)
+                verdict = alone
+                if swayed is not None and start and self.contexts.nearby(text, start) >> rule & 1:
+                    verdict = swayed
                 if verdict is not None:
-                    hits.append(_hit(Hit, (rule, data_type, start, end, *verdict, _HERE, "", text[start:end])))
+                    grade, reasons = verdict
+                    hits.append(_hit(Hit, (rule, data_type, start, end, grade, reasons, _HERE, "", text[start:end])))
                 match = search(text, end) if end < len(text) else None
         return resolve(hits, self._priorities) if len(hits) > 1 else hits
 
-    def _context_only(self, text: str, bare: bool, context: Context) -> tuple[Form, ...]:
-        """The forms that need a context and may have one: whole values only by their key, others by the text, too."""
-        whole = self._whole_of(context.enabled)
-        if not bare:
-            return whole
-        return self._bare_of((context.enabled | self.contexts.mentioned(text)) & self._have_bare) + whole
 
-    def _judged(self, form: Form, text: str, start: int, context: Context) -> Verdict | None:
-        if context.enabled >> form.rule & 1:
-            support = BY_KEY
-        elif form.sways and start and self.contexts.nearby(text, start) >> form.rule & 1:
-            support = BY_TEXT
-        else:
-            support = ALONE
-        verdict = form.verdicts[support]
-        if verdict is None or not context.vetoed >> form.rule & 1:
-            return verdict
-        return Grade.POSSIBLE, verdict[1] | Reason.VETO
-
-
-def _chosen(forms: Sequence[tuple[Made, ...]], rules: int) -> tuple[Form, ...]:
-    return tuple(made() for number in _numbers(rules) for made in forms[number])
+def _chosen(forms: Sequence[tuple[Made, ...]], rules: int, enabled: int, vetoed: int) -> tuple[Form, ...]:
+    return tuple(made().under(enabled, vetoed) for number in _numbers(rules) for made in forms[number])
 
 
 def _numbers(rules: int) -> Iterator[int]:

@@ -12,9 +12,6 @@ from scanner.findings import Grade, Reason
 from scanner.rules.model import Pattern, Rule
 from scanner.rules.reading import compiled
 
-ALONE, BY_KEY, BY_TEXT = range(3)
-"""What speaks for a match: nothing but its form, a phrase in its key path, a phrase nearby."""
-
 Verdict = tuple[Grade, Reason]
 Search = Callable[..., "re.Match[str] | None"]
 
@@ -22,16 +19,33 @@ _BLANKS = " \t\r\n"
 
 
 class Form(NamedTuple):
-    """A pattern, ready to run. `group` is what to report of a match. `sways`: a phrase nearby would change the grade.
-    `verdicts` by what speaks for a match; None: no finding."""
+    """A pattern, ready to run. `group` is what to report of a match.
+
+    A match is worth `verdict`; `swayed` if a phrase nearby speaks for it; `keyed` if its key does. None: no finding; of
+    `swayed`, that a phrase would change nothing.
+    """
 
     rule: int
     data_type: str
     search: Search
     validator: Callable[[str], int] | None
     group: int | str
-    sways: bool
-    verdicts: tuple[Verdict | None, Verdict | None, Verdict | None]
+    verdict: Verdict | None
+    swayed: Verdict | None
+    keyed: Verdict
+
+    def under(self, enabled: int, vetoed: int) -> Form:
+        """The same for the values of a key that speaks for some rules and against some."""
+        if not (enabled | vetoed) >> self.rule & 1:
+            return self
+        verdict, swayed = (self.keyed, None) if enabled >> self.rule & 1 else (self.verdict, self.swayed)
+        if vetoed >> self.rule & 1:
+            verdict, swayed = _doubted(verdict), _doubted(swayed)
+        return self._replace(verdict=verdict, swayed=swayed)
+
+
+def _doubted(verdict: Verdict | None) -> Verdict | None:
+    return verdict and (Grade.POSSIBLE, verdict[1] | Reason.VETO)
 
 
 Made = Callable[[], Form]
@@ -47,19 +61,16 @@ def _form(number: int, rule: Rule, pattern: Pattern) -> Form:
     regex = compiled(pattern.regex)
     validator = validators.lookup(pattern.validator) if pattern.validator else None
     reasons = Reason.FORMAT | Reason.CHECKSUM if validator else Reason.FORMAT
-    verdicts = (  # by ALONE, BY_KEY, BY_TEXT
-        None if pattern.alone is None else (pattern.alone, reasons),
-        (pattern.with_context, reasons | Reason.KEY),
-        (pattern.with_context, reasons | Reason.NEARBY),
-    )
+    sways = rule.context and not pattern.whole and pattern.alone is not pattern.with_context
     return Form(
         rule=number,
         data_type=rule.data_type,
         search=_entire(regex) if pattern.whole else regex.search,
         validator=_all_or_nothing(validator) if validator and pattern.whole else validator,
         group="value" if "value" in regex.groupindex else 0,
-        sways=bool(rule.context) and not pattern.whole and pattern.alone is not pattern.with_context,
-        verdicts=verdicts,
+        verdict=None if pattern.alone is None else (pattern.alone, reasons),
+        swayed=(pattern.with_context, reasons | Reason.NEARBY) if sways else None,
+        keyed=(pattern.with_context, reasons | Reason.KEY),
     )
 
 

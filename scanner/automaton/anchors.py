@@ -13,14 +13,12 @@ one bit, so only plain ones are made; what they lack in selectivity is the task 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from scanner.automaton.inclusion import escape
-from scanner.automaton.layout import ALPHANUMERIC, EVERYTHING, LONGEST, plain, rows
+from scanner.automaton.layout import ALPHANUMERIC, EVERYTHING, is_literal, plain, rows
 from scanner.automaton.positions import NOTHING, Positions
 from scanner.automaton.selectivity import arrivals, hits_per_event
-from scanner.automaton.subset import TooManyStates, compile_trees
 from scanner.automaton.syntax import Node, parse, parse_bytes, sequence
 from scanner.errors import BadRules
 from scanner.rules.model import Pattern, Rule, RuleSet
@@ -39,11 +37,10 @@ JSON_ANCHORS = (
 )
 PERCENT_ANCHORS = (parse_bytes("%[2-7][0-9A-Fa-f]"),)
 
-_DEAR = 100  # a window from the left end that costs more is compared with those from elsewhere
-_INNER = 4  # a window without a left edge may begin anywhere, so its states multiply with more of the others'
-_CUTS = 6  # of the windows from one start, the longest so many
-_DEAREST = 500  # states of a window
-_LARGEST = 250  # positions of a window
+BARE_ANCHOR = parse_bytes("[0-9]")
+"""What most context-only patterns contain. Only texts with a context word are ever looked at, so it need not say more."""
+
+_EXACT_HEADS = (2, 3, 5)  # so many elements, the edge among them, stay as they are
 
 
 class Bits(NamedTuple):
@@ -96,10 +93,11 @@ def derive(pattern: Pattern, rule: Rule) -> list[Node]:
     """The anchors of one pattern: the author's, or one for each of its forms. Raises BadRules, naming the rule."""
     if pattern.anchor:
         return [_hand_written(pattern, rule)]
-    row_of_each = rows(tree_of(pattern, rule))
-    if pattern.alone is None:
-        return [_cheapest([[plain(node, EVERYTHING) for node in row]], BARE_TARGET) for row in row_of_each]
-    return [_cheapest([row, *_plainer(row)], STRONG_TARGET) for row in row_of_each]
+    tree = tree_of(pattern, rule)
+    if pattern.alone is None and escape(tree, [BARE_ANCHOR]) is None:
+        return [BARE_ANCHOR]
+    target = BARE_TARGET if pattern.alone is None else STRONG_TARGET
+    return [_best(_versions(row), target) for row in rows(tree)]
 
 
 def _hand_written(pattern: Pattern, rule: Rule) -> Node:
@@ -109,30 +107,48 @@ def _hand_written(pattern: Pattern, rule: Rule) -> Node:
         raise BadRules(error.fault, f"rule {rule.id}: its anchor: {error}") from error
 
 
-def _plainer(row: list[Node]) -> Iterator[list[Node]]:
-    for palette in (ALPHANUMERIC, EVERYTHING):
-        yield [plain(node, palette) for node in row]
+def _plainest(row: list[Node]) -> list[Node]:
+    return [plain(node, EVERYTHING) for node in row]
 
 
-def _cheapest(versions: list[list[Node]], target: float) -> Node:
-    """The cheapest window from the left end, or from anywhere if that one is dear."""
-    found = [window for row in versions for window in _windows(row, [0], target)]
-    if not found or min(cost for cost, _ in found) > _DEAR:
-        found += [(c * _INNER, tree) for row in versions for c, tree in _windows(row, _inner_starts(row), target)]
-    return min(found, key=itemgetter(0))[1]
+def _versions(row: list[Node]) -> Iterator[list[Node]]:
+    """The row from its plainest version to itself: separators, then the first elements, then the edge, then the rest."""
+    rest = [plain(node, ALPHANUMERIC) for node in row]
+    edge = [plain(row[0], EVERYTHING)]
+    yield [node if is_literal(node) else plainest for node, plainest in zip(row, _plainest(row), strict=True)]
+    yield edge + [node if is_literal(node) else plainer for node, plainer in zip(row[1:], rest[1:], strict=True)]
+    for exact in _EXACT_HEADS:
+        yield edge + row[1:exact] + rest[exact:]
+    yield row[:1] + rest[1:]
+    yield edge + row[1:]
+    yield row
 
 
-def _windows(row: list[Node], starts: Iterable[int], target: float) -> Iterator[tuple[float, Node]]:
-    """(cost, tree) of the windows worth a thought. The cost is the states, times how far the hits are above the target."""
-    for start in starts:
-        for hits, length in _cuts(row[start : start + LONGEST], target)[-_CUTS:]:
-            tree = sequence(row[start : start + length])
-            yield _states(tree) * max(1.0, hits / target), tree
+def _best(versions: Iterable[list[Node]], target: float) -> Node:
+    """The first version's window from the left end that is selective enough; else the most selective from anywhere."""
+    found: list[tuple[float, int, Node]] = []
+    tried: list[list[Node]] = []
+    for row in versions:
+        if row in tried:
+            continue
+        tried.append(row)
+        found += _window(row, 0, target)
+        if found and found[-1][0] <= target:
+            return found[-1][2]
+    found += [window for row in tried for start in _inner_starts(row) for window in _window(row, start, target)]
+    return min(found, key=lambda window: (max(window[0], target), window[1]))[2]
+
+
+def _window(row: list[Node], start: int, target: float) -> list[tuple[float, int, Node]]:
+    """(hits per event, length, tree) of the window that begins here, if one can."""
+    return [
+        (hits, length, sequence(row[start : start + length])) for hits, length in _cuts(row[start:], target)[-1:]
+    ]
 
 
 def _inner_starts(row: list[Node]) -> Iterator[int]:
     """Where windows may begin beyond the left end: inside a run of equal elements only at its head."""
-    return (start for start in range(1, min(len(row), LONGEST)) if row[start] != row[start - 1])
+    return (start for start in range(1, len(row)) if row[start] != row[start - 1])
 
 
 def _cuts(row: list[Node], target: float) -> list[tuple[float, int]]:
@@ -140,8 +156,8 @@ def _cuts(row: list[Node], target: float) -> list[tuple[float, int]]:
     positions, ends, final = Positions(), NOTHING, dict[int, int]()
     for length, node in enumerate(row, start=1):
         piece = positions.add(node)
-        if len(positions.labels) > _LARGEST or (length == 1 and piece.nullable):
-            break
+        if length == 1 and piece.nullable:
+            return []
         ends = positions.join(ends, piece)
         if not piece.nullable:
             final[length] = ends.last
@@ -154,14 +170,6 @@ def _cuts(row: list[Node], target: float) -> list[tuple[float, int]]:
         if hits <= target:
             break
     return found[1:]
-
-
-def _states(tree: Node) -> float:
-    """The size of the anchor's own automaton."""
-    try:
-        return len(compile_trees({1: [tree]}, limit=_DEAREST).rows)
-    except TooManyStates:
-        return float("inf")
 
 
 def _without_redundant(trees: Iterable[Node]) -> list[Node]:
