@@ -63,7 +63,9 @@ def _international(text: str) -> int:
 
 def _north_american(text: str) -> int:
     """By its form: samples use area codes that nobody has."""
-    digits = _digits(text.lower().partition("x")[0].partition("e")[0]).removeprefix("00")  # an extension: `x12`, `ext. 12`
+    digits = _digits(text.lower().partition("x")[0].partition("e")[0]).removeprefix(
+        "00"
+    )  # an extension: `x12`, `ext. 12`
     return len(text) if _FICTION.fullmatch(digits) or _PLAN.fullmatch(digits) else 0
 
 

@@ -32,7 +32,9 @@ from tests.fakes.exports.dice import Dice
 
 FOUND, CLEAN = 0.90, 0.98
 
-NO_PERSON = set("isbn issn ismn isan isil isni isrc iso6346 iso9362 cusip figi lei gs1_128 ean cas_rn grid bitcoin".split())
+NO_PERSON = set(
+    "isbn issn ismn isan isil isni isrc iso6346 iso9362 cusip figi lei gs1_128 ean cas_rn grid bitcoin".split()
+)
 """Modules of numbers for books, records, securities and goods."""
 
 TYPES = {
@@ -68,7 +70,10 @@ def rule_types(rules):
     names = {rule.data_type for rule in rules}
     types["vehicle"] = {rule.data_type for rule in rules if "plate" in rule.id or "vehicle_registration" in rule.id}
     for module in modules():
-        named = TYPES.get(module, module.replace("in_.", "in.").replace("is_.", "is.").replace("do_.", "do.").replace(".", "_").upper())
+        named = TYPES.get(
+            module,
+            module.replace("in_.", "in.").replace("is_.", "is.").replace("do_.", "do.").replace(".", "_").upper(),
+        )
         if named in names:
             types[module].add(named)
         if module.endswith((".vat", ".tva", ".iva", ".btw", ".mva", ".cif", ".nif", ".dph", ".pvm", ".pvn")):
@@ -81,7 +86,9 @@ def modules():
     """Names of the number formats of python-stdnum, below `stdnum.`."""
     walked = pkgutil.walk_packages(stdnum.__path__, "stdnum.")
     names = (module.name.removeprefix("stdnum.") for module in walked if not module.ispkg)
-    return sorted(name for name in names if name.split(".")[0] not in {"iso7064", "numdb", "util", "exceptions", "_vat"})
+    return sorted(
+        name for name in names if name.split(".")[0] not in {"iso7064", "numdb", "util", "exceptions", "_vat"}
+    )
 
 
 def vectors(module):
@@ -153,19 +160,41 @@ FAKER_NAMED = {
 """Methods whose results need a word before them."""
 
 FAKER_IDS = {
-    "en_US": ("ssn", "US_SSN", "ssn: {}"), "en_GB": ("ssn", "UK_NINO", "national insurance {}"),
-    "pt_BR": ("cpf", "BR_CPF", "CPF {}"), "it_IT": ("ssn", "IT_CODICE_FISCALE", "codice fiscale {}"),
-    "es_ES": ("nif", "ES_NIF", "NIF {}"), "fr_FR": ("ssn", "FR_NIR", "numéro de sécurité sociale {}"),
-    "pl_PL": ("pesel", "PL_PESEL", "PESEL {}"), "sv_SE": ("ssn", "SE_PERSONNUMMER", "personnummer {}"),
-    "fi_FI": ("ssn", "FI_HETU", "hetu {}"), "nl_NL": ("ssn", "NL_BSN", "BSN {}"), "no_NO": ("ssn", "NO_FODSELSNUMMER", "fødselsnummer {}"), "zh_CN": ("ssn", "CN_RIC", "身份证 {}"), "ko_KR": ("ssn", "KR_RRN", "주민등록번호 {}"),
-    "zh_TW": ("ssn", "TW_ID", "身分證 {}"), "tr_TR": ("ssn", "TR_TCKN", "TC kimlik {}"), "he_IL": ("ssn", "IL_ID", "תעודת זהות {}"),
-    "en_IN": ("aadhaar_id", "IN_AADHAAR", "aadhaar {}"), "en_CA": ("ssn", "CA_SIN", "SIN {}"), "hr_HR": ("ssn", "HR_OIB", "OIB {}"), "ro_RO": ("ssn", "RO_CNP", "CNP {}"),
-    "et_EE": ("ssn", "EE_IK", "isikukood {}"), "lv_LV": ("ssn", "LV_PK", "personas kods {}"),
-    "es_MX": ("curp", "MX_CURP", "CURP {}"), "es_CL": ("person_rut", "CL_RUT", "RUT {}"), "en_ZA": ("ssn", "ZA_ID", "id number {}"),
-    "th_TH": ("ssn", "TH_PIN", "เลขประจำตัวประชาชน {}"), "uk_UA": ("ssn", "UA_RNTRC", "РНОКПП {}"), "sk_SK": ("birth_number", "CZ_RC", "rodné číslo {}"),
-    "cs_CZ": ("birth_number", "CZ_RC", "rodné číslo {}"), "de_CH": ("ssn", "CH_AHV", "AHV {}"), "nl_BE": ("ssn", "BE_NN", "rijksregisternummer {}"),
-    "el_GR": ("ssn", "GR_AMKA", "AMKA {}"), "de_AT": ("ssn", "AT_VNR", "SVNR {}"), "en_PH": ("ssn", "PH_SSS", "SSS {}"),
-}  # fmt: skip
+    "en_US": ("ssn", "US_SSN", "ssn: {}"),
+    "en_GB": ("ssn", "UK_NINO", "national insurance {}"),
+    "pt_BR": ("cpf", "BR_CPF", "CPF {}"),
+    "it_IT": ("ssn", "IT_CODICE_FISCALE", "codice fiscale {}"),
+    "es_ES": ("nif", "ES_NIF", "NIF {}"),
+    "fr_FR": ("ssn", "FR_NIR", "numéro de sécurité sociale {}"),
+    "pl_PL": ("pesel", "PL_PESEL", "PESEL {}"),
+    "sv_SE": ("ssn", "SE_PERSONNUMMER", "personnummer {}"),
+    "fi_FI": ("ssn", "FI_HETU", "hetu {}"),
+    "nl_NL": ("ssn", "NL_BSN", "BSN {}"),
+    "no_NO": ("ssn", "NO_FODSELSNUMMER", "fødselsnummer {}"),
+    "zh_CN": ("ssn", "CN_RIC", "身份证 {}"),
+    "ko_KR": ("ssn", "KR_RRN", "주민등록번호 {}"),
+    "zh_TW": ("ssn", "TW_ID", "身分證 {}"),
+    "tr_TR": ("ssn", "TR_TCKN", "TC kimlik {}"),
+    "he_IL": ("ssn", "IL_ID", "תעודת זהות {}"),
+    "en_IN": ("aadhaar_id", "IN_AADHAAR", "aadhaar {}"),
+    "en_CA": ("ssn", "CA_SIN", "SIN {}"),
+    "hr_HR": ("ssn", "HR_OIB", "OIB {}"),
+    "ro_RO": ("ssn", "RO_CNP", "CNP {}"),
+    "et_EE": ("ssn", "EE_IK", "isikukood {}"),
+    "lv_LV": ("ssn", "LV_PK", "personas kods {}"),
+    "es_MX": ("curp", "MX_CURP", "CURP {}"),
+    "es_CL": ("person_rut", "CL_RUT", "RUT {}"),
+    "en_ZA": ("ssn", "ZA_ID", "id number {}"),
+    "th_TH": ("ssn", "TH_PIN", "เลขประจำตัวประชาชน {}"),
+    "uk_UA": ("ssn", "UA_RNTRC", "РНОКПП {}"),
+    "sk_SK": ("birth_number", "CZ_RC", "rodné číslo {}"),
+    "cs_CZ": ("birth_number", "CZ_RC", "rodné číslo {}"),
+    "de_CH": ("ssn", "CH_AHV", "AHV {}"),
+    "nl_BE": ("ssn", "BE_NN", "rijksregisternummer {}"),
+    "el_GR": ("ssn", "GR_AMKA", "AMKA {}"),
+    "de_AT": ("ssn", "AT_VNR", "SVNR {}"),
+    "en_PH": ("ssn", "PH_SSS", "SSS {}"),
+}
 """Locale → method, type, a text as it is written there."""
 
 
@@ -244,7 +273,9 @@ def main():
                 if kind == "found":
                     by_type["/".join(sorted(case.types))[:60]][fine] += 1
                 if options.missed and not fine:
-                    print(f"{source} {kind} {'/'.join(sorted(case.types | case.refused))}: {case.text!r} {sorted(found)}")
+                    print(
+                        f"{source} {kind} {'/'.join(sorted(case.types | case.refused))}: {case.text!r} {sorted(found)}"
+                    )
         except ImportError:
             print(f"{source}: not installed, left out", file=sys.stderr)
     for name, counts in sorted(by_type.items()):
