@@ -291,6 +291,8 @@ FOUND = {
     ],
     "LICENSE_PLATE": [
         "license plate: 7ABC123",
+    ],
+    "UK_VEHICLE_REGISTRATION": [
         "vehicle registration AB12 CDE",
     ],
     "ICCID": [
@@ -306,9 +308,11 @@ FOUND = {
         "IDFA: EA7583CD-A667-48BC-B806-42ECB2B48606",
     ],
     "POSTCODE": [
-        "SW1A 2AA",
         "zip code: 90210",
         "ZIP 10001-1234",
+    ],
+    "UK_POSTCODE": [
+        "SW1A 2AA",
         "EC1A 1BB",
         "M1 1AE",
     ],
@@ -527,8 +531,8 @@ UNDER_A_KEY = [
     ("AD_ID", "EA7583CDA66748BCB80642ECB2B48606", "gaid"),
     ("DEVICE_ID", "ea7583cd-a667-48bc-b806-42ecb2b48606", "device_id"),
     ("VIN", "WVWZZZ1JZXW000123", "car.vin"),
-    ("LICENSE_PLATE", "MH 12 AB 1234", "vehicleNumber"),
-    ("LICENSE_PLATE", "B-MW 1234E", "kennzeichen"),
+    ("IN_VEHICLE_REGISTRATION", "MH 12 AB 1234", "vehicleNumber"),
+    ("DE_LICENSE_PLATE", "B-MW 1234E", "kennzeichen"),
     ("GEO", "-122.4194", "location.lon"),
     ("GEO", "48.1", "latitude"),
     ("DOB", "1985-03-12T00:00:00Z", "birthDate"),
