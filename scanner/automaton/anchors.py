@@ -13,8 +13,10 @@ one bit, so only plain ones are made; what they lack in selectivity is the task 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
+from scanner.automaton.crowding import distinctions
 from scanner.automaton.inclusion import escape
 from scanner.automaton.layout import ALPHANUMERIC, EVERYTHING, is_literal, plain, rows
 from scanner.automaton.positions import NOTHING, Positions
@@ -40,6 +42,7 @@ PERCENT_ANCHORS = (parse_bytes("%[2-7][0-9A-Fa-f]"),)
 BARE_ANCHOR = parse_bytes("[0-9]")
 """What most context-only patterns contain. Only texts with a context word are ever looked at, so it need not say more."""
 
+_LEAST, _CHEAP = 0.1, 0.3  # distinctions that every window has; that are good enough
 _EXACT_HEADS = (2, 3, 5)  # so many elements, the edge among them, stay as they are
 
 
@@ -63,11 +66,11 @@ def anchors(rules: RuleSet) -> Anchors:
     """The anchors of every bit that the main automaton sets. Raises BadRules, naming the rule."""
     bit = bits_of(rules)
     found: Anchors = {
-        number: tuple(_without_redundant(tree for pattern in strong(rule) for tree in derive(pattern, rule)))
+        number: tuple(without_redundant(tree for pattern in strong(rule) for tree in derive(pattern, rule)))
         for number, rule in enumerate(rules.rules)
     }
     context_only = (tree for rule in rules.rules for pattern in bare(rule) for tree in derive(pattern, rule))
-    found[bit.bare] = tuple(_without_redundant(context_only))
+    found[bit.bare] = tuple(without_redundant(context_only))
     return found | {bit.json: JSON_ANCHORS, bit.percent: PERCENT_ANCHORS}
 
 
@@ -125,25 +128,29 @@ def _versions(row: list[Node]) -> Iterator[list[Node]]:
 
 
 def _best(versions: Iterable[list[Node]], target: float) -> Node:
-    """The first version's window from the left end that is selective enough; else the most selective from anywhere."""
-    found: list[tuple[float, int, Node]] = []
+    """The window with the fewest distinctions; more vain hits than wanted weigh like so many more distinctions.
+
+    Plain windows from the left end are good enough if they are selective, and then no others are tried.
+    """
+    found: list[tuple[float, Node]] = []
     tried: list[list[Node]] = []
     for row in versions:
-        if row in tried:
-            continue
-        tried.append(row)
-        found += _window(row, 0, target)
-        if found and found[-1][0] <= target:
-            return found[-1][2]
-    found += [window for row in tried for start in _inner_starts(row) for window in _window(row, start, target)]
-    return min(found, key=lambda window: (max(window[0], target), window[1]))[2]
+        if row not in tried:
+            tried.append(row)
+            found += _windows(row, [0], target)
+            if found and min(found, key=itemgetter(0))[0] <= _CHEAP:
+                break
+    else:
+        found += [window for row in tried for window in _windows(row, _inner_starts(row), target)]
+    return min(found, key=itemgetter(0))[1]
 
 
-def _window(row: list[Node], start: int, target: float) -> list[tuple[float, int, Node]]:
-    """(hits per event, length, tree) of the window that begins here, if one can."""
-    return [
-        (hits, length, sequence(row[start : start + length])) for hits, length in _cuts(row[start:], target)[-1:]
-    ]
+def _windows(row: list[Node], starts: Iterable[int], target: float) -> Iterator[tuple[float, Node]]:
+    """(cost, tree) of the window from each start."""
+    for start in starts:
+        for hits, length in _cuts(row[start:], target)[-1:]:
+            tree = sequence(row[start : start + length])
+            yield (_LEAST + distinctions(tree)) * max(1.0, hits / target), tree
 
 
 def _inner_starts(row: list[Node]) -> Iterator[int]:
@@ -172,7 +179,7 @@ def _cuts(row: list[Node], target: float) -> list[tuple[float, int]]:
     return found[1:]
 
 
-def _without_redundant(trees: Iterable[Node]) -> list[Node]:
+def without_redundant(trees: Iterable[Node]) -> list[Node]:
     """The trees without those whose every match contains a match of another one."""
     kept: list[Node] = []
     for tree in dict.fromkeys(trees):

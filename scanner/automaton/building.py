@@ -11,20 +11,23 @@ import hashlib
 import lzma
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
-from scanner.automaton.anchors import Anchors, anchors, bits_of
+from scanner.automaton.anchors import Anchors, Bits, anchors, bits_of
+from scanner.automaton.banks import Bank, RuleTooLarge, banks_of
+from scanner.automaton.gate import gate_of
 from scanner.automaton.passes import digits_automaton, words_automaton
 from scanner.automaton.proofs import Skip, prove_anchors, prove_skip
-from scanner.automaton.subset import Dfa, TooManyStates, compile_trees
-from scanner.automaton.tables import MASK_WORDS_AT_MOST, STATES_AT_MOST, Tables, pack
+from scanner.automaton.subset import Dfa, compile_trees
+from scanner.automaton.syntax import Node
+from scanner.automaton.tables import MASK_WORDS_AT_MOST, Tables, pack
 from scanner.errors import BadRules, Fault
 from scanner.rules.model import RuleSet
 
-BUILD = 1
+BUILD = 2
 """Raised whenever the same rules would give other tables."""
 
 PREBUILT = "default.tables"
@@ -38,27 +41,35 @@ def build(rules: RuleSet, of: Anchors | None = None) -> Tables:
 
     Raises BadRules: RULE_SYNTAX, RULE_UNPROVED or RULE_TOO_LARGE, naming the rules.
     """
-    bits = bits_of(rules)
-    if bits.digits >= 64 * MASK_WORDS_AT_MOST:
-        raise BadRules(Fault.RULE_TOO_LARGE, f"{len(rules.rules)} rules are more than a mask has bits for")
     found = anchors(rules) if of is None else of
     unproved = sorted({proof.rule for proof in prove_anchors(rules, found) if not proof.proved})
     if unproved:
         raise BadRules(Fault.RULE_UNPROVED, f"a match without an anchor was found in: {', '.join(unproved)}")
+    bit, banks = bits_of(rules), _banks(rules, found)
+    if bit.digits + len(banks) >= 64 * MASK_WORDS_AT_MOST:
+        raise BadRules(Fault.RULE_TOO_LARGE, f"{len(rules.rules)} rules are more than a mask has bits for")
     flags = sum(skip for skip in Skip if all(proof.proved for proof in prove_skip(rules, skip)))
-    return pack(main_automaton(rules, found), words_automaton(rules), digits_automaton(), bits, flags)
+    main = _gate(found, banks, bit)
+    return pack(main, words_automaton(rules), digits_automaton(), [bank.dfa for bank in banks], bit, flags)
 
 
-def main_automaton(rules: RuleSet, found: Anchors) -> Dfa:
-    """The automaton of all anchors. Raises BadRules (RULE_TOO_LARGE), naming the rule whose own automaton is largest."""
-    with suppress(TooManyStates):
-        dfa = compile_trees({1 << bit: trees for bit, trees in found.items()}, _SUBSETS_AT_MOST)
-        if len(dfa.rows) <= STATES_AT_MOST:
-            return dfa
-    largest = max(range(len(rules.rules)), key=lambda number: len(compile_trees({1: found[number]}).rows))
-    raise BadRules(
-        Fault.RULE_TOO_LARGE, f"the automaton has too many states, most of them for {rules.rules[largest].id}"
-    )
+def _banks(rules: RuleSet, found: Anchors) -> list[Bank]:
+    try:
+        return banks_of(found, len(rules.rules))
+    except RuleTooLarge as error:
+        name = rules.rules[error.rule].id
+        raise BadRules(
+            Fault.RULE_TOO_LARGE, f"the automaton of {name} has too many states: give it an anchor"
+        ) from None
+
+
+def _gate(found: Anchors, banks: Sequence[Bank], bit: Bits) -> Dfa:
+    """The main automaton: the bits that no rule has, and those of the banks."""
+    outputs: dict[int, Iterable[Node]] = {1 << number: found[number] for number in (bit.bare, bit.json, bit.percent)}
+    for number, bank in enumerate(banks):
+        trees = (tree for rule in bank.rules for tree in found[rule])
+        outputs[1 << bit.digits + 1 + number] = gate_of(trees)
+    return compile_trees(outputs, _SUBSETS_AT_MOST)
 
 
 def load(rules: RuleSet, cache: Path | None = None) -> Tables:

@@ -62,7 +62,7 @@ _FORMS = (
 )
 
 
-_TEXT = (12.0, 40)  # how many per event, characters
+_TEXT = (3.0, 40)  # how many per event, characters
 _TEXT_CHARACTERS = (
     (0.30, "[0-9]"),
     (0.35, "[a-z]"),

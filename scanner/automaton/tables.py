@@ -2,16 +2,17 @@
 
 Little-endian; every section is padded with zeros to a multiple of 8 bytes:
 
-    header      "DSRA" | u32 version = 1 | u32 words of a mask W (of 64 bits, 1..8) | u32 bit positions: bare, json, percent,
-                base64, digits | u32 flags (`proofs.Skip`: what was proved for these rules) | u32 0
-    automaton   three of them: main, words, digits
+    header      "DSRA" | u32 version = 2 | u32 words of a mask W (of 64 bits, 1..8) | u32 bit positions: bare, json,
+                percent, base64, digits | u32 flags (`proofs.Skip`: what was proved for these rules) | u32 banks B
+    automaton   3 + B of them: main (the gate), words, digits, the banks
       head      u32 states | u32 shift | u32 first accepting state (all later ones accept) | u32 start
       classes   u8[256]
       table     u16[states << shift]: the next state is table[(state << shift) + classes[byte]]
-      accepts   u64[accepting states × W]: the mask that each of them adds
+      accepts   u64[accepting states x W]: the mask that each of them adds
 
 `start` is the state after the pad before the text; the pad after it is one more step. Of the rules' bits (0 … n-1) and
-the five behind them `scanner.confirm.Mask` says what they mean.
+the five behind them `scanner.confirm.Mask` says what they mean. The bits after those are the banks': where main sets one,
+that bank is run over the text, too, and the bit is cleared.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from scanner.automaton.anchors import Bits
+from scanner.automaton.positions import bits
 from scanner.automaton.subset import Dfa
 from scanner.automaton.syntax import PAD
 from scanner.derived import Reading, base64_decoded, percent_decoded
@@ -33,7 +35,7 @@ STATES_AT_MOST = 60_000
 """Hard limit of each automaton; the numbers of states have 16 bits."""
 MASK_WORDS_AT_MOST = 8
 
-_MAGIC, _VERSION = b"DSRA", 1
+_MAGIC, _VERSION = b"DSRA", 2
 _HEADER, _HEAD = struct.Struct("<4s9I"), struct.Struct("<4I")
 _NAMES = ("main", "words", "digits")
 
@@ -87,40 +89,47 @@ class Tables:
 
     @cached_property
     def automata(self) -> dict[str, Automaton]:
-        """`main`, `words` and `digits`."""
+        """`main`, `words`, `digits`, and each bank."""
         sections = _Sections(self.packed)
-        mask_words = _HEADER.unpack(sections.take(_HEADER.size))[2]
-        return {name: sections.automaton(mask_words) for name in _NAMES}
+        header = _HEADER.unpack(sections.take(_HEADER.size))
+        names = (*_NAMES, *(f"bank {number}" for number in range(header[9])))
+        return {name: sections.automaton(header[2]) for name in names}
 
     def mask(self, text: str) -> int:
         """What may be in a text of a field that does not emit: a superset of the truth, as the kernel would say it."""
-        bits, found = self.bits, self._plain(text)
+        bit, found = self.bits, self._plain(text)
         if not text.isascii() and self.automata["digits"].run(_encoded(text)):
-            found |= 1 << bits.digits
+            found |= 1 << bit.digits
         if self._any_matters(base64_decoded(text)):
-            found |= 1 << bits.base64
-        if found >> bits.percent & 1 and not self._any_matters(percent_decoded(text)):
-            found ^= 1 << bits.percent
+            found |= 1 << bit.base64
+        if found >> bit.percent & 1 and not self._any_matters(percent_decoded(text)):
+            found ^= 1 << bit.percent
         return found
 
     def _plain(self, text: str) -> int:
         """The main automaton's word, without the context-only patterns when no context can be in the text."""
         data, bare = _encoded(text), 1 << self.bits.bare
-        found = self.automata["main"].run(data)
+        found = self._through_the_banks(data, self.automata["main"].run(data))
         if found & bare and text.isascii() and not self.automata["words"].run(data):
             found ^= bare
         return found
+
+    def _through_the_banks(self, data: bytes, found: int) -> int:
+        first = self.bits.digits + 1
+        for number in bits(found >> first):
+            found |= self.automata[f"bank {number}"].run(data)
+        return found & ((1 << first) - 1)
 
     def _any_matters(self, readings: Iterable[Reading]) -> bool:
         """Is there anything to confirm in what was wrapped? No wrapping counts in it, but a document does."""
         return any(self._plain(reading.text) & ~(1 << self.bits.percent) for reading in readings)
 
 
-def pack(main: Dfa, words: Dfa, digits: Dfa, bits: Bits, flags: int) -> Tables:
+def pack(main: Dfa, words: Dfa, digits: Dfa, banks: Sequence[Dfa], bits: Bits, flags: int) -> Tables:
     """The tables of these automata."""
-    mask_words = bits.digits // 64 + 1
-    parts = [_HEADER.pack(_MAGIC, _VERSION, mask_words, *bits, flags, 0)]
-    for dfa in (main, words, digits):
+    mask_words = (bits.digits + len(banks)) // 64 + 1
+    parts = [_HEADER.pack(_MAGIC, _VERSION, mask_words, *bits, flags, len(banks))]
+    for dfa in (main, words, digits, *banks):
         parts += _packed(dfa, mask_words)
     return Tables(b"".join(part + bytes(-len(part) % 8) for part in parts))
 

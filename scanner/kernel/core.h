@@ -66,8 +66,11 @@ typedef struct {
 
 enum { SKIP_TIMESTAMP = 1, SKIP_UUID = 2, SKIP_SHORT = 4, SKIP_SHORT_NUMBER = 8 };
 
+enum { MAX_BANKS = 64 };
+
 typedef struct {
-    automaton main, words, digits;
+    automaton main, words, digits, banks[MAX_BANKS];
+    u32 bank_count; /* main sets the bit digits_bit + 1 + i where bank i is worth a run */
     u32 mask_words;
     u32 bare, json, percent, base64, digits_bit; /* bit positions in a mask */
     u32 skips;

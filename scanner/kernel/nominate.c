@@ -44,6 +44,16 @@ static int any(const u64 *mask, u32 words) {
     return all != 0;
 }
 
+/* The rules' bits come from the banks whose gates the text has passed. */
+static void open_banks(const tables *t, const u8 *text, size_t size, u64 *mask) {
+    for (u32 i = 0; i < t->bank_count; i++) {
+        u32 bit = t->digits_bit + 1 + i;
+        if (!has(mask, bit)) continue;
+        clear(mask, bit);
+        run(&t->banks[i], text, size, mask, t->mask_words);
+    }
+}
+
 /* BARE needs a context word, and without one in the key only a word in the text itself can be it. */
 static void clear_bare(const tables *t, const u8 *text, size_t size, int high, u64 *mask) {
     if (has(mask, t->bare) && !high && !accepts(&t->words, text, size)) clear(mask, t->bare);
@@ -53,6 +63,7 @@ static void clear_bare(const tables *t, const u8 *text, size_t size, int high, u
 static int derived_matters(const tables *t, const u8 *text, size_t size) {
     u64 mask[MAX_MASK_WORDS] = {0};
     run(&t->main, text, size, mask, t->mask_words);
+    open_banks(t, text, size, mask);
     clear_bare(t, text, size, any_high(text, size), mask);
     clear(mask, t->percent);
     clear(mask, t->base64);
@@ -150,6 +161,7 @@ static status find_base64(const tables *t, scratch *derived, const u8 *text, siz
 
 /* Everything but the main automaton, which has run. */
 static status refine(const tables *t, scratch *derived, const u8 *text, size_t size, int high, int emits, u64 *mask) {
+    open_banks(t, text, size, mask);
     if (UNLIKELY(high) && accepts(&t->digits, text, size)) set(mask, t->digits_bit);
     if (size >= MIN_BASE64 && find_base64(t, derived, text, size, emits, mask)) return STATUS_NO_MEMORY;
     if (emits) return STATUS_OK;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1, HEADER = 40, AUTOMATON_HEADER = 16 };
+enum { VERSION = 2, HEADER = 40, AUTOMATON_HEADER = 16 };
 
 typedef struct { const u8 *at; size_t left; } reader;
 
@@ -60,6 +60,9 @@ static const char *read_header(tables *t, reader *r) {
     for (u32 i = 0; i < 5; i++)
         if ((*bits[i] = number_at(head, 3 + i)) >= 64 * t->mask_words) return "a bit is outside the mask";
     t->skips = number_at(head, 8);
+    t->bank_count = number_at(head, 9);
+    if (t->bank_count > MAX_BANKS) return "there are too many banks";
+    if (t->bank_count && t->digits_bit + t->bank_count >= 64 * t->mask_words) return "a bit is outside the mask";
     return NULL;
 }
 
@@ -68,11 +71,13 @@ const char *tables_read(tables *t, const u8 *blob, size_t size) {
     reader r = {blob, size};
     const char *wrong = read_header(t, &r);
     if (wrong) return wrong;
-    size_t room = (size + 6 * 64 + 63) & ~(size_t)63; /* each of the six arrays starts on a cache line */
+    size_t arrays = 2 * (3 + (size_t)t->bank_count), room = (size + arrays * 64 + 63) & ~(size_t)63; /* cache lines */
     u8 *memory = t->memory = aligned_alloc(64, room);
     if (!memory) return "no memory";
     automaton *all[] = {&t->main, &t->words, &t->digits};
     for (u32 i = 0; i < 3 && !wrong; i++) wrong = read_automaton(all[i], &r, t->mask_words, &memory);
+    for (u32 i = 0; i < t->bank_count && !wrong; i++)
+        wrong = read_automaton(&t->banks[i], &r, t->mask_words, &memory);
     if (!wrong && r.left) wrong = "something follows the tables";
     if (wrong) tables_free(t);
     return wrong;

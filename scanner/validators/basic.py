@@ -42,7 +42,7 @@ _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
     (3000, 3059, _DINERS),
     (3095, 3095, _DINERS),
     (3400, 3499, frozenset({15})),  # American Express
-    (3528, 3589, _LONG),  # JCB
+    (3500, 3599, _LONG),  # JCB, and what samples take for it
     (3600, 3699, frozenset(range(14, 20))),  # Diners
     (3700, 3799, frozenset({15})),  # American Express
     (3800, 3999, _DINERS),
@@ -92,6 +92,7 @@ _IBAN_LENGTHS = {
     for country in countries.split()
 }
 _LETTER_VALUES = {ord(letter): str(value) for value, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}
+_IBAN_CHECKS = frozenset(f"{98 - rest:02d}" for rest in range(97))
 _IBAN_SEPARATORS = {ord(mark): None for mark in " -\u00a0\u202f"}
 
 
@@ -100,7 +101,7 @@ def iban(text: str) -> int:
     length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
     end = len(text) if len(text) == length else _end_of(length, text)
     compact = text[:end].translate(_IBAN_SEPARATORS).upper()
-    if len(compact) != length or not (compact.isascii() and compact.isalnum() and compact[2:4].isdigit()):
+    if len(compact) != length or not (compact.isascii() and compact.isalnum() and compact[2:4] in _IBAN_CHECKS):
         return 0
     return end if int((compact[4:] + compact[:4]).translate(_LETTER_VALUES)) % 97 == 1 else 0
 

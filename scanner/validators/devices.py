@@ -29,9 +29,14 @@ def _mac(text: str) -> int:
     return len(text) if good else 0
 
 
+_FOUR_DIGITS = len("1.2.3.4")
+_KNOWN_HOSTS = frozenset("1.1.1.1 1.0.0.1 8.8.8.8 8.8.4.4 9.9.9.9 4.2.2.1 4.2.2.2".split())
+
+
 def _ipv4_host(text: str) -> int:
-    """No network, nor a version like 110.0.0.0."""
-    return 0 if text.endswith(".0.0.0") else ipv4(text)
+    """No network, nor a version like 110.0.0.0 or 1.2.3.4: one digit four times is one only of the well-known hosts."""
+    looks_like_version = text.endswith(".0.0.0") or (len(text) == _FOUR_DIGITS and text not in _KNOWN_HOSTS)
+    return 0 if looks_like_version else ipv4(text)
 
 
 def _ipv6_numbered(text: str) -> int:
@@ -70,11 +75,14 @@ def _vin_form(text: str) -> int:
     return 0 if text.isdigit() or text.isalpha() else len(text)
 
 
+_LOWER_WORD = re.compile("[a-zäöü]{4}|[a-zäöü] | [a-zäöü]")
+
+
 def _license_plate(text: str) -> int:
-    """Letters and digits, between five and ten of them. Small letters that stand alone are a word."""
+    """Letters and digits, between four and ten of them, and no word such as `plate`."""
     kept = _compact(text)
-    has_word = any(part.isalpha() and not part.isupper() for part in text.split())
-    return len(text) if 5 <= len(kept) <= 10 and not kept.isdigit() and not kept.isalpha() and not has_word else 0
+    good = 4 <= len(kept) <= 10 and not kept.isdigit() and not kept.isalpha() and not _LOWER_WORD.search(text)
+    return len(text) if good else 0
 
 
 def _uuid(text: str) -> int:

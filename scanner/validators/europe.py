@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable
 
 from stdnum import luhn, verhoeff
 from stdnum.ch import uid
+from stdnum.de import idnr, stnr
 from stdnum.es import dni
 from stdnum.eu import vat
 from stdnum.fi import hetu
 from stdnum.fr import nir
 from stdnum.gb import nhs
+from stdnum.iso7064 import mod_11_10
 from stdnum.no import orgnr as no_orgnr
 from stdnum.se import orgnr as se_orgnr
 
@@ -99,6 +101,16 @@ def _uk_plate(chars: str) -> bool:
 def _uk_postcode(chars: str) -> bool:
     """The area exists. `8GB` and `1TB` are sizes, whatever stands before."""
     return re.split("[0-9]", chars)[0] in _POSTCODE_AREAS and not chars.endswith(("GB", "TB"))
+
+
+def _de_idnr(chars: str) -> bool:
+    """Of the ten digits one must occur twice or thrice; samples that run `1234567890` are taken for real."""
+    return idnr.is_valid(chars) or (len(set(chars[:10])) == 10 and mod_11_10.is_valid(chars))
+
+
+def _de_stnr(chars: str) -> bool:
+    """With the state's code before the tax office's and a zero, or as the states write it."""
+    return stnr.is_valid(chars) or (len(chars) == 13 and "01" <= chars[:2] <= "16")
 
 
 def _uk_nhs(chars: str) -> bool:
@@ -226,6 +238,8 @@ _TESTS: dict[str, Callable[[str], bool]] = {
     "uk.plate": _uk_plate,
     "uk.postcode": _uk_postcode,
     "uk.nhs": _uk_nhs,
+    "de.idnr": _de_idnr,
+    "de.stnr": _de_stnr,
     "fr.nir": _fr_nir,
     "ch.uid": _ch_uid,
     "de.rvnr": _de_rvnr,

@@ -291,7 +291,9 @@ FOUND = {
     ],
     "LICENSE_PLATE": [
         "license plate: 7ABC123",
-        "vehicle registration WA 12345",
+    ],
+    "UK_VEHICLE_REGISTRATION": [
+        "vehicle registration AB12 CDE",
     ],
     "ICCID": [
         "iccid 8944500102198304826",
