@@ -71,6 +71,7 @@ VALIDATORS: dict[str, Callable[[str], int]] = {
     "secret": _secret,
     "secret.prose": _secret_in_prose,
     "token": _random_token,
+    "token:40": lambda text: _random_token(text) if len(text) == 40 else 0,
     "discord": _discord,
 }
 """Names of rules' validators → functions."""
