@@ -30,7 +30,7 @@ def _mac(text: str) -> int:
 
 
 _FOUR_DIGITS = len("1.2.3.4")
-_KNOWN_HOSTS = frozenset("1.1.1.1 1.0.0.1 8.8.8.8 8.8.4.4 9.9.9.9 4.2.2.1 4.2.2.2".split())
+_KNOWN_HOSTS = frozenset({"1.1.1.1", "1.0.0.1", "8.8.8.8", "8.8.4.4", "9.9.9.9", "4.2.2.1", "4.2.2.2"})
 
 
 def _ipv4_host(text: str) -> int:

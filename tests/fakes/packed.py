@@ -1,7 +1,7 @@
 """Small packed tables made by hand: automata of fixed-length sequences of byte sets, enough to try the kernel alone.
 
 The rules of `tables()`: 0 an `@`, 1 nine digits, 2 `pw=` as the whole value; with `words` > 1 their bits are in the
-last word of the mask. `mask` is what the kernel must say of a text, computed with `re`.
+last word of the mask. Rule 1 is in a bank, whose gate is five digits. `mask` is what the kernel must say of a text, computed with `re`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ PAD = b'"'
 DIGITS = frozenset(b"0123456789")
 HEX = frozenset(b"0123456789abcdefABCDEF")
 SKIP_ALL = 15
+VERSION = 2
 
 Steps = tuple[frozenset[int], ...]
 
@@ -111,6 +112,10 @@ FULL_WIDTH = (
 )
 
 
+def _header(bits: Bits, skips: int, banks: int) -> bytes:
+    return _padded(b"DSRA" + struct.pack("<9I", VERSION, bits.words, *bits.special, skips, banks))
+
+
 @cache
 def tables(words: int = 1, skips: int = SKIP_ALL) -> bytes:
     bits = Bits(words)
@@ -118,7 +123,7 @@ def tables(words: int = 1, skips: int = SKIP_ALL) -> bytes:
     percent_steps = (frozenset(b"%"), frozenset(b"234567"), HEX)
     main = [
         Sequence(literal(b"@"), bits.base),
-        Sequence((DIGITS,) * 9, bits.base + 1),
+        Sequence((DIGITS,) * 5, digits + 1),
         Sequence(literal(b'"pw="'), bits.base + 2),
         Sequence((DIGITS,) * 4, bare),
         Sequence(literal(b'"{'), json_bit),
@@ -127,10 +132,10 @@ def tables(words: int = 1, skips: int = SKIP_ALL) -> bytes:
     phone = tuple(frozenset({upper, lower}) for upper, lower in zip(b"PHONE", b"phone", strict=True))
     word = [Sequence((WORD_EDGE, *phone, WORD_EDGE), 0)]
     digit = [Sequence(steps, 0) for steps in FULL_WIDTH]
-    header = b"DSRA" + struct.pack("<9I", 1, words, bare, json_bit, percent, base64_bit, digits, skips, 0)
-    return (
-        _padded(header) + _automaton(main, words) + _automaton(word, words, absorbing=True) + _automaton(digit, words)
-    )
+    bank = [Sequence((DIGITS,) * 9, bits.base + 1)]
+    automata = [_automaton(main, words), _automaton(word, words, absorbing=True)]
+    automata += [_automaton(digit, words), _automaton(bank, words)]
+    return _header(bits, skips, 1) + b"".join(automata)
 
 
 def _main(text: bytes, bits: Bits) -> int:
@@ -205,7 +210,6 @@ def mask(text: bytes, words: int = 1, *, emits: bool = False) -> int:
 def everywhere(skips: int = SKIP_ALL) -> bytes:
     """Tables that nominate rule 0 for every text, so that only a skip can keep it away."""
     bits = Bits()
-    header = b"DSRA" + struct.pack("<9I", 1, 1, *bits.special, skips, 0)
     anything = [Sequence((frozenset(range(256)),), bits.base)]
     nothing = _automaton([], 1)
-    return _padded(header) + _automaton(anything, 1) + nothing + nothing
+    return _header(bits, skips, 0) + _automaton(anything, 1) + nothing + nothing

@@ -304,7 +304,7 @@ def test_an_empty_string_is_never_decided(simd):
     assert [] == caller.decided
 
 
-@pytest.mark.parametrize("damage", ["cut", "magic", "version", "words", "state", "class", "tail", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "magic", "version", "words", "bank", "banks", "state", "class", "tail", "empty"])
 def test_damaged_tables_are_refused(damage):
     blob = bytearray(packed.tables())
     match damage:
@@ -313,9 +313,13 @@ def test_damaged_tables_are_refused(damage):
         case "magic":
             blob[0] ^= 1
         case "version":
-            blob[4] = 2
+            blob[4] = packed.VERSION + 1
         case "words":
             blob[8] = 9
+        case "bank":
+            blob[36] = 2
+        case "banks":
+            blob[36] = 65
         case "state":
             blob[40 + 16 + 256 : 40 + 16 + 258] = b"\xff\xff"
         case "class":
