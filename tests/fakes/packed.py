@@ -1,7 +1,8 @@
 """Small packed tables made by hand: automata of fixed-length sequences of byte sets, enough to try the kernel alone.
 
 The rules of `tables()`: 0 an `@`, 1 nine digits, 2 `pw=` as the whole value; with `words` > 1 their bits are in the
-last word of the mask. Rule 1 is in a bank, whose gate is five digits. `mask` is what the kernel must say of a text, computed with `re`.
+last word of the mask. Rule 1 is in a bank, whose gate is five digits. `mask` is what the kernel must say of a text,
+computed with `re`.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def _header(bits: Bits, skips: int, banks: int) -> bytes:
 @cache
 def tables(words: int = 1, skips: int = SKIP_ALL) -> bytes:
     bits = Bits(words)
-    bare, json_bit, percent, base64_bit, digits = bits.special
+    bare, json_bit, percent, _, digits = bits.special
     percent_steps = (frozenset(b"%"), frozenset(b"234567"), HEX)
     main = [
         Sequence(literal(b"@"), bits.base),
