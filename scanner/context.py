@@ -25,7 +25,7 @@ from scanner.rules.model import Rule, RuleSet
 NEARBY_CHARACTERS = 40
 """A phrase counts that stands wholly within so many characters before a match."""
 
-_PATHS_KEPT = 65_536
+_PATHS_KEPT = 16_384
 
 _UPPER = "A-ZÀ-ÖØ-Þ"
 _LOWER = rf"[^\W\d_{_UPPER}]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from scanner.confirm import Hit, Meaning
@@ -40,27 +40,30 @@ class LineHits(NamedTuple):
     seen: frozenset[Field] | None
 
 
-def line_hits(meaning: Meaning, contexts: Contexts, line: bytes) -> LineHits:
-    """Everything the rules find in the keys, strings and numbers of a line; bytes that are not UTF-8 are replaced."""
+def line_hits(
+    meaning: Meaning, contexts: Contexts, line: bytes, nominate: Callable[[str], int] | None = None
+) -> LineHits:
+    """Everything the rules find in the keys, strings and numbers of a line; bytes that are not UTF-8 are replaced.
+
+    Without `nominate`, which answers a mask for a text, every rule is tried on everything.
+    """
     text = line.decode("utf-8", "replace")
     try:
         document = parsed(text)
     except (ValueError, RecursionError):
-        hits = meaning.confirm(text, meaning.mask.all, NOWHERE)
+        hits = meaning.read(text, NOWHERE, nominate)
         return LineHits("", "", [Located((), False, hit) for hit in hits], None)
     found = list(leaves(document))
     return LineHits(
         event_type=_told(document, "event_type"),
         hour=_hour(_told(document, "event_time")),
-        hits=[located for leaf in found for located in _located(meaning, contexts, leaf)],
+        hits=[
+            Located(_field(leaf), leaf.is_key, hit)
+            for leaf in found
+            for hit in meaning.read(leaf.text, NOWHERE if leaf.is_key else contexts.of(leaf.names), nominate)
+        ],
         seen=frozenset(_field(leaf) for leaf in found if leaf.text and not leaf.is_key),
     )
-
-
-def _located(meaning: Meaning, contexts: Contexts, leaf: Leaf) -> Iterator[Located]:
-    context = NOWHERE if leaf.is_key else contexts.of(leaf.names)
-    for hit in meaning.confirm(leaf.text, meaning.mask.all, context):
-        yield Located(_field(leaf), leaf.is_key, hit)
 
 
 def _field(leaf: Leaf) -> Field:

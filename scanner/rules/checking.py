@@ -40,7 +40,7 @@ def examples_failing(ruleset: RuleSet) -> list[ExampleFailure]:
 
 
 def _judged(meaning: Meaning, example: Example, data_type: str) -> tuple[bool, tuple[str, ...]]:
-    hits = meaning.confirm(example.text, meaning.mask.all, meaning.contexts.of(field_path(example.field)))
+    hits = meaning.read(example.text, meaning.contexts.of(field_path(example.field)))
     best: dict[str, Grade] = {}
     for hit in hits:
         best[hit.data_type] = max(hit.grade, best.get(hit.data_type, hit.grade))
