@@ -39,7 +39,7 @@ class Skip(IntFlag):
 SHAPES = {
     Skip.TIMESTAMP: (parse_bytes(r'"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}"'),),
     Skip.UUID: (parse_bytes(r'"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"'),),
-    Skip.SHORT: (parse_bytes(r'"[^0-9:@%{\[\x80-\xff]{0,15}"'),),
+    Skip.SHORT: (parse_bytes(r'"[^0-9:@%{\[\x80-\xff]{0,11}"'),),
     Skip.SHORT_NUMBER: (
         parse_bytes('"[^"]{1,8}"'),
         parse_bytes(r'"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+\-]?[0-9]+)?"'),

@@ -65,6 +65,7 @@ typedef struct {
 } automaton;
 
 enum { SKIP_TIMESTAMP = 1, SKIP_UUID = 2, SKIP_SHORT = 4, SKIP_SHORT_NUMBER = 8 };
+enum { MIN_PLAIN = 12 }; /* bytes from which a text without digits and signs may hold a finding: `proofs.SHAPES` */
 
 enum { MAX_BANKS = 64 };
 

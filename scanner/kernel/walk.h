@@ -93,7 +93,7 @@ static inline status room_for_text(kernel *k, size_t size) {
 static inline int skipped(const kernel *k, const u8 *text, u32 size, u32 features) {
     u32 skips = k->tables.skips;
     if (features & HAS_ESCAPE) return 0;
-    if (size < 16) return !features && skips & SKIP_SHORT;
+    if (size < MIN_PLAIN) return !features && skips & SKIP_SHORT;
     return (size == 26 && skips & SKIP_TIMESTAMP && is_timestamp(text, size, k->limit)) ||
            (size == 36 && skips & SKIP_UUID && is_uuid(text, size, k->limit));
 }

@@ -144,8 +144,8 @@ def _seed_words(text: str) -> int:
 VALIDATORS: dict[str, Callable[[str], int]] = {
     "base58check.btc": _base58check(b"\x00", b"\x05", b"\x6f", b"\xc4"),
     "base58check.ltc": _base58check(b"\x30", b"\x32"),
-    "base58check.doge": _base58check(b"\x1e", b"\x16"),
-    "base58check.dash": _base58check(b"\x4c", b"\x10"),
+    "base58check.doge": _base58check(b"\x1e"),
+    "base58check.dash": _base58check(b"\x4c"),
     "base58check.zec": _base58check(b"\x1c\xb8", b"\x1c\xbd"),
     "base58check.tron": _base58check(b"\x41"),
     "base58check.xrp": _base58check(b"\x00", alphabet=_RIPPLE58),
