@@ -65,7 +65,8 @@ def _banks(rules: RuleSet, found: Anchors) -> list[Bank]:
 
 def _gate(found: Anchors, banks: Sequence[Bank], bit: Bits) -> Dfa:
     """The main automaton: the bits that no rule has, and those of the banks."""
-    outputs: dict[int, Iterable[Node]] = {1 << number: found[number] for number in (bit.bare, bit.json, bit.percent)}
+    outputs: dict[int, Iterable[Node]] = {1 << number: found[number] for number in (bit.json, bit.percent)}
+    outputs[1 << bit.bare] = gate_of(found[bit.bare])
     for number, bank in enumerate(banks):
         trees = (tree for rule in bank.rules for tree in found[rule])
         outputs[1 << bit.digits + 1 + number] = gate_of(trees)
