@@ -67,17 +67,24 @@ class Contexts:
         self._along = _Phrases(rules, lambda rule: rule.context, in_keys=True)
         self._keys = _Phrases(rules, lambda rule: rule.keys, in_keys=True)
         self._veto = _Phrases(rules, lambda rule: rule.veto, in_keys=True)
+        self._known = {(pointer[1:],) for pointer in ruleset.fields}
         self._emitting = bits(
             n for n, rule in enumerate(rules) if any(p.whole or p.alone is None for p in rule.patterns)
         )
         self.of = lru_cache(maxsize=_PATHS_KEPT)(self._of)
 
     def _of(self, path: tuple[str, ...]) -> Context:
-        """The context of the values at this path: key names from the root to the value, without array positions."""
+        """The context of the values at this path: key names from the root to the value, without array positions.
+
+        A known field holds its type whatever its values. Its name speaks for no rule that would have every one of them
+        confirmed: these fields are in every event, and their values hardly repeat.
+        """
         if not path:
             return NOWHERE
         along, own = self._along.inside(" ".join(path)), path[-1]
-        return self._context_of(along, along | self._keys.inside(own), self._veto.inside(own))
+        known = self._emitting if path in self._known else 0
+        enabled = (along | self._keys.inside(own)) & ~known
+        return self._context_of(along & ~known, enabled, self._veto.inside(own))
 
     def within(self, outer: Context, path: tuple[str, ...]) -> Context:
         """The context at `path` of a document that is itself the value of a field."""

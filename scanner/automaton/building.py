@@ -27,7 +27,7 @@ from scanner.automaton.tables import MASK_WORDS_AT_MOST, Tables, pack
 from scanner.errors import BadRules, Fault
 from scanner.rules.model import RuleSet
 
-BUILD = 2
+BUILD = 3
 """Raised whenever the same rules would give other tables."""
 
 PREBUILT = "default.tables"

@@ -3,13 +3,11 @@
 *Words.* A context-only pattern counts in a text when a phrase of its rule stands before it. `scanner.context` says what a
 text with a phrase looks like in bytes: it has a byte >= 0x80, or each word of the phrase in some case, after something
 other than a letter or digit unless the word begins with a capital, and before anything but a lower-case letter. One
-word of each phrase is enough to look for. That is one which is sought anyway because it is a phrase by itself, else the
-one that the fewest phrases share: of `passport number` it is `passport`.
+word of each phrase is enough to look for: the longest, because `no` and `id` stand in every second text.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from scanner.automaton.subset import Dfa, compile_trees, minimise
@@ -37,12 +35,7 @@ def sought_words(rules: Iterable[Rule]) -> set[str]:
     """A word of each phrase that ASCII texts can hold."""
     phrases = {phrase_words(phrase) for rule in rules for phrase in rule.context}
     written = [words for words in phrases if words and all(word.isascii() for word in words)]
-    sought = {words[0] for words in written if len(words) == 1}
-    shared = Counter(word for words in written for word in set(words))
-    for words in sorted(written):
-        if sought.isdisjoint(words):
-            sought.add(min(words, key=lambda word: (shared[word], -len(word), word)))
-    return sought
+    return {max(words, key=lambda word: (len(word), word)) for words in written}
 
 
 def word_tree(word: str) -> Node:
