@@ -74,17 +74,19 @@ class Contexts:
         self.of = lru_cache(maxsize=_PATHS_KEPT)(self._of)
 
     def _of(self, path: tuple[str, ...]) -> Context:
-        """The context of the values at this path: key names from the root to the value, without array positions.
-
-        A known field holds its type whatever its values. Its name speaks for no rule that would have every one of them
-        confirmed: these fields are in every event, and their values hardly repeat.
-        """
+        """The context of the values at this path: key names from the root to the value, without array positions."""
         if not path:
             return NOWHERE
         along, own = self._along.inside(" ".join(path)), path[-1]
-        known = self._emitting if path in self._known else 0
-        enabled = (along | self._keys.inside(own)) & ~known
-        return self._context_of(along & ~known, enabled, self._veto.inside(own))
+        return self._context_of(along, along | self._keys.inside(own), self._veto.inside(own))
+
+    def in_event(self, path: tuple[str, ...]) -> Context:
+        """The same for the fields of an event. A known field holds its type whatever its values, so its name speaks
+        for no rule that would have every one of them confirmed: such fields are in every event, and hardly repeat."""
+        context = self.of(path)
+        if path not in self._known:
+            return context
+        return self._context_of(context.along & ~self._emitting, context.enabled & ~self._emitting, context.vetoed)
 
     def within(self, outer: Context, path: tuple[str, ...]) -> Context:
         """The context at `path` of a document that is itself the value of a field."""

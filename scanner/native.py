@@ -138,7 +138,7 @@ class NativeEngine:
             keys = (*above, key)
             findings = self._meaning.confirm(key, self.mask(key), NOWHERE, self.mask)
             self._paths.append((keys, f"{name}/{self._names.segment(key, findings)}"))
-        context = self._meaning.contexts.of(keys)
+        context = self._meaning.contexts.in_event(keys)
         return self._contexts.of(context), context.emits, self._decision(findings)
 
     def _decide(self, value: bytes, mask: int, context: int) -> int:

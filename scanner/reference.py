@@ -60,7 +60,7 @@ def line_hits(
         hits=[
             Located(_field(leaf), leaf.is_key, hit)
             for leaf in found
-            for hit in meaning.read(leaf.text, NOWHERE if leaf.is_key else contexts.of(leaf.names), nominate)
+            for hit in meaning.read(leaf.text, NOWHERE if leaf.is_key else contexts.in_event(leaf.names), nominate)
         ],
         seen=frozenset(_field(leaf) for leaf in found if leaf.text and not leaf.is_key),
     )

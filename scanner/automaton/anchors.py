@@ -1,13 +1,13 @@
 """From a pattern to its anchors: short byte patterns of which every match contains one.
 
-A pattern is laid out as a row of elements, its edges included: the bytes of its look-arounds are what keeps an anchor from
-matching inside longer runs. A *window* of that row is an anchor by construction, whatever comes before and after, and
-`proofs` proves it all the same. The window begins at the left end and grows until `selectivity` expects few enough vain
-hits. It ends on an element that must be there, never on an optional one, so that it is reported once.
+A pattern is laid out as a row of elements, its edges included: the bytes of its look-arounds are what keeps an anchor
+from matching inside longer runs. A *window* of that row is an anchor by construction, whatever comes before and
+after, and `proofs` proves it all the same. The window begins at the left end and grows until `selectivity` expects
+few enough vain hits. It ends on an element that must be there, never on an optional one, so that it is reported once.
 
 Of several windows the one with the smallest automaton is taken, and plainer ones are among them: one main automaton
-holds the anchors of all rules, and states multiply where anchors differ in detail. Anchors of context-only patterns share
-one bit, so only plain ones are made; what they lack in selectivity is the task of the words automaton.
+holds the anchors of all rules, and states multiply where anchors differ in detail. Anchors of context-only patterns
+share one bit, so only plain ones are made; what they lack in selectivity is the task of the words automaton.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ JSON_ANCHORS = (
 PERCENT_ANCHORS = (parse_bytes("%[2-7][0-9A-Fa-f]"),)
 
 BARE_ANCHOR = parse_bytes("[0-9]")
-"""What most context-only patterns contain. Only texts with a context word are ever looked at, so it need not say more."""
+"""What most context-only patterns contain. Only texts with a context word are looked at, so it need not say more."""
 
 _LEAST, _CHEAP = 0.1, 0.3  # distinctions that every window has; that are good enough
 _EXACT_HEADS = (2, 3, 5)  # so many elements, the edge among them, stay as they are
@@ -115,7 +115,7 @@ def _plainest(row: list[Node]) -> list[Node]:
 
 
 def _versions(row: list[Node]) -> Iterator[list[Node]]:
-    """The row from its plainest version to itself: separators, then the first elements, then the edge, then the rest."""
+    """The row from its plainest version to itself: separators, the first elements, the edge, the rest."""
     rest = [plain(node, ALPHANUMERIC) for node in row]
     edge = [plain(row[0], EVERYTHING)]
     yield [node if is_literal(node) else plainest for node, plainest in zip(row, _plainest(row), strict=True)]
@@ -159,7 +159,7 @@ def _inner_starts(row: list[Node]) -> Iterator[int]:
 
 
 def _cuts(row: list[Node], target: float) -> list[tuple[float, int]]:
-    """(hits per event, length) of ever more selective windows from the start of the row, until one is selective enough."""
+    """(hits per event, length) of ever more selective windows from the start of the row, until one will do."""
     positions, ends, final = Positions(), NOTHING, dict[int, int]()
     for length, node in enumerate(row, start=1):
         piece = positions.add(node)

@@ -1,6 +1,6 @@
-"""The anchors of two hundred rules do not fit into one automaton: where they differ in detail their states multiply. So
-they are shared out to *banks*, and the main automaton is a *gate* (`gate`), which says of each text which banks are worth
-running over it. Most texts pass no gate, so how many banks there are hardly matters.
+"""The anchors of two hundred rules do not fit into one automaton: where they differ in detail their states multiply.
+So they are shared out to *banks*, and the main automaton is a *gate* (`gate`), which says of each text which banks
+are worth running over it. Most texts pass no gate, so how many banks there are hardly matters.
 
 Rules go into banks by what their anchors begin with, because those that begin alike share states. A list of rules whose
 automaton is too large is halved until each half fits.
@@ -55,7 +55,7 @@ def _banks(anchors: Anchors, numbers: Sequence[int]) -> list[Bank]:
 
 
 def _family(trees: Sequence[Node]) -> tuple[int, ...]:
-    """The smallest bytes that the anchors' first two elements can be: a digit, a capital, a small letter, something else."""
+    """The smallest bytes that the anchors' first two elements can be: a digit, a capital, a small letter, others."""
     positions, firsts = Positions(), 0
     for tree in trees:
         firsts |= positions.add(tree).first

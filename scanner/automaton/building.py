@@ -1,8 +1,8 @@
 """Rule set → tables: derive the anchors, prove them, build the automata; and keep what was built.
 
 The tables of the shipped rules come with the package. Those of other rule sets are built once and kept in a cache
-directory. Both are files of one form: magic, SHA-256 of the rest, then compressed: the key of what was built, the tables.
-A file that does not check out is built anew, so neither damage nor another version's file can do harm.
+directory. Both are files of one form: magic, SHA-256 of the rest, then compressed: the key of what was built, the
+tables. A file that does not check out is built anew, so neither damage nor another version's file can do harm.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scanner.automaton.tables import MASK_WORDS_AT_MOST, Tables, pack
 from scanner.errors import BadRules, Fault
 from scanner.rules.model import RuleSet
 
-BUILD = 3
+BUILD = 4
 """Raised whenever the same rules would give other tables."""
 
 PREBUILT = "default.tables"
@@ -49,8 +49,8 @@ def build(rules: RuleSet, of: Anchors | None = None) -> Tables:
     if bit.digits + len(banks) >= 64 * MASK_WORDS_AT_MOST:
         raise BadRules(Fault.RULE_TOO_LARGE, f"{len(rules.rules)} rules are more than a mask has bits for")
     flags = sum(skip for skip in Skip if all(proof.proved for proof in prove_skip(rules, skip)))
-    main = _gate(found, banks, bit)
-    return pack(main, words_automaton(rules), digits_automaton(), [bank.dfa for bank in banks], bit, flags)
+    beside = _gate(found, banks, bit), words_automaton(rules), digits_automaton()
+    return pack([*beside, *(bank.dfa for bank in banks)], bit, flags)
 
 
 def _banks(rules: RuleSet, found: Anchors) -> list[Bank]:

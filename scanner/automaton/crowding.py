@@ -1,10 +1,11 @@
-"""How much does an anchor add to what the main automaton must tell apart? An estimate; the truth needs all anchors at once.
+"""How much does an anchor add to what the main automaton must tell apart? An estimate; the truth needs all anchors at
+once.
 
 A state of the main automaton is the set of anchors that are still alive. Anchors that are made of a few plain classes
 live and die together, so they add only as many states as they have by themselves. A label that is not plain makes a
-distinction: from there on, whatever else is alive comes in two kinds, with this anchor and without it. That costs the more
-the more texts reach it and the longer the anchor stays alive after it. So a rare first character followed by plain ones
-is cheap, and a run of letters without I, O and Q is dear.
+distinction: from there on, whatever else is alive comes in two kinds, with this anchor and without it. That costs the
+more the more texts reach it and the longer the anchor stays alive after it. So a rare first character followed by
+plain ones is cheap, and a run of letters without I, O and Q is dear.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which banks are worth running over a text, told by the kinds of its characters alone.
 
-There are seven kinds: digits, letters, separators, `@`, `+`, `:`, and everything else. An anchor begins with one of a few
-strings of kinds, so a text that holds the anchor holds one of them. The automaton of all those strings is bounded by
-their length, however many rules there are, because kinds do not overlap: it is a dictionary's.
+There are seven kinds: digits, letters, separators, `@`, `+`, `:`, and everything else. An anchor begins with one of a
+few strings of kinds, so a text that holds the anchor holds one of them. The automaton of all those strings is bounded
+by their length, however many rules there are, because kinds do not overlap: it is a dictionary's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Patterns laid out as rows of elements, from which windows are cut; and made plainer, so that windows resemble each other.
+"""Patterns laid out as rows of elements, from which windows are cut; and made plainer, so that windows resemble each
+other.
 
 Everything here may only widen: what matches the pattern contains what matches a window of one of its rows.
 """

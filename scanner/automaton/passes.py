@@ -1,28 +1,35 @@
 """The automata beside the main one: words of context phrases, and digits of other scripts.
 
-*Words.* A context-only pattern counts in a text when a phrase of its rule stands before it. `scanner.context` says what a
-text with a phrase looks like in bytes: it has a byte >= 0x80, or each word of the phrase in some case, after something
-other than a letter or digit unless the word begins with a capital, and before anything but a lower-case letter. One
-word of each phrase is enough to look for: the longest, because `no` and `id` stand in every second text.
+*Words.* A context-only pattern counts in a text when a phrase of its rule stands before it. `scanner.context` says
+what a text with a phrase looks like in bytes: it has a byte >= 0x80, or each word of the phrase in some case, after
+something other than a letter or digit unless the word begins with a capital, and before anything but a lower-case
+letter. One word of each phrase is enough to look for: the longest, because `no` and `id` stand in every second text.
+Where even that has fewer than three letters, as in `id no`, all words are, with no letter between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 from scanner.automaton.subset import Dfa, compile_trees, minimise
-from scanner.automaton.syntax import BYTES, Alt, Chars, Node, Seq, byte_set
+from scanner.automaton.syntax import BYTES, Alt, Chars, Node, Repeat, Seq, byte_set
 from scanner.context import phrase_words
 from scanner.derived import FOLDINGS
 from scanner.rules.model import Rule, RuleSet
 
 _LOWER, _UPPER, _DIGIT = byte_set([(97, 122)]), byte_set([(65, 90)]), byte_set([(48, 57)])
 _BEFORE, _AFTER = Chars(BYTES & ~(_LOWER | _UPPER | _DIGIT)), Chars(BYTES & ~_LOWER)
+_BETWEEN = Repeat(Chars(BYTES & ~(_LOWER | _UPPER)), 0, None)
+_LONG_ENOUGH = 3
+
+Words: TypeAlias = tuple[str, ...]
+"""Lower-case ASCII words of a phrase that are looked for, in their order; one in most cases."""
 
 
 def words_automaton(rules: RuleSet) -> Dfa:
     """Accepts, once and for all, when a text may hold a context phrase of any rule."""
-    trees = [word_tree(word) for word in sorted(sought_words(rules.rules))]
+    trees = [words_tree(words) for words in sorted(sought_words(rules.rules))]
     return absorbing(compile_trees({1: trees}))
 
 
@@ -31,19 +38,30 @@ def digits_automaton() -> Dfa:
     return absorbing(compile_trees({1: [_any_of(chr(code).encode() for code in FOLDINGS)]}))
 
 
-def sought_words(rules: Iterable[Rule]) -> set[str]:
-    """A word of each phrase that ASCII texts can hold."""
+def sought_words(rules: Iterable[Rule]) -> set[Words]:
+    """What to look for of each phrase that ASCII texts can hold."""
     phrases = {phrase_words(phrase) for rule in rules for phrase in rule.context}
-    written = [words for words in phrases if words and all(word.isascii() for word in words)]
-    return {max(words, key=lambda word: (len(word), word)) for words in written}
+    return {_sought(words) for words in phrases if words and all(word.isascii() for word in words)}
 
 
-def word_tree(word: str) -> Node:
-    """A lower-case ASCII word in any case, and what must stand around it."""
-    first, *rest = [Chars(byte_set((ord(c), ord(c)) for c in {letter, letter.upper()})) for letter in word]
-    capital = Chars(first.members & _UPPER)
-    begin = Seq((_BEFORE, first))
-    return Seq((Alt((begin, capital)) if capital.members else begin, *rest, _AFTER))
+def _sought(words: Words) -> Words:
+    longest = max(words, key=lambda word: (len(word), word))
+    return (longest,) if len(longest) >= _LONG_ENOUGH else words
+
+
+def words_tree(words: Words) -> Node:
+    """The words in any case, and what must stand around them."""
+    nodes: list[Node] = []
+    for word in words:
+        nodes += [_BETWEEN, *_in_any_case(word)]
+    _, first, *following = nodes
+    capital = Chars(first.members & _UPPER) if isinstance(first, Chars) else Chars(0)
+    standing = Seq((_BEFORE, first))
+    return Seq((Alt((standing, capital)) if capital.members else standing, *following, _AFTER))
+
+
+def _in_any_case(word: str) -> Iterator[Chars]:
+    return (Chars(byte_set((ord(c), ord(c)) for c in {letter, letter.upper()})) for letter in word)
 
 
 def absorbing(dfa: Dfa) -> Dfa:

@@ -1,14 +1,15 @@
-"""What must be true of a rule set so that the fast engine finds what the reference finds, and the proof of each point.
+"""What must be true of a rule set so that the fast engine finds what the reference finds, and the proof of each
+point.
 
 *Anchors.* Every match of a pattern contains an anchor of its rule, or of the bit that all context-only patterns share;
 what can be percent-encoded text or a JSON document contains an anchor of that bit.
 
 *Skips.* Some shapes of values are so common that the kernel knows them without running an automaton. A shape may be
 skipped when no pattern matches anywhere in a text of it. Context-only patterns count only where a word of a context
-phrase can be in such a text, too: without one a match is no finding. (Values of fields whose *key* is a context are never
-skipped, so whole-value patterns do not count.) No shape holds a byte >= 0x80, or `%` or a document. Nor is there base64 in
-it: the runs of a timestamp and of a short value are too short; a UUID's third group begins with `-`, so its seventh byte
-would be 0xF8 or more, which no UTF-8 text holds.
+phrase can be in such a text, too: without one a match is no finding. (Values of fields whose *key* is a context are
+never skipped, so whole-value patterns do not count.) No shape holds a byte >= 0x80, or `%` or a document. Nor is
+there base64 in it: the runs of a timestamp and of a short value are too short; a UUID's third group begins with `-`,
+so its seventh byte would be 0xF8 or more, which no UTF-8 text holds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import NamedTuple
 
 from scanner.automaton.anchors import Anchors, anchors, bare, bits_of, strong, tree_of
 from scanner.automaton.inclusion import escape, meeting
-from scanner.automaton.passes import sought_words, word_tree
+from scanner.automaton.passes import sought_words, words_tree
 from scanner.automaton.subset import TooManyStates
 from scanner.automaton.syntax import Node, parse_bytes
 from scanner.rules.model import RuleSet
@@ -85,7 +86,7 @@ def prove_skip(rules: RuleSet, skip: Skip) -> Iterator[Proof]:
     for rule in rules.rules:
         for pattern in strong(rule):
             yield _point(rule.id, what, partial(meeting, shape, [tree_of(pattern, rule)]))
-        words = [word_tree(word) for word in sorted(sought_words([rule]))]
+        words = [words_tree(words) for words in sorted(sought_words([rule]))]
         for pattern in bare(rule):
             yield _point(rule.id, what, partial(_with_word, shape, tree_of(pattern, rule), words))
 

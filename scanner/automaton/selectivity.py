@@ -1,10 +1,10 @@
 """How often would an anchor be hit for nothing? An estimate, to choose between anchors that are all correct.
 
-The model is a table of forms in which the values of an export are written, each with the number of such values that an
-event holds. Every character of a form is drawn evenly from its class. One more form stands for all that the table does
-not think of: text whose characters are drawn independently, digits and separators more often than in prose. So the
-expected number of times that a position automaton arrives at a position is a sum of products, exact and quick: no text is
-generated, no table is built. Forms of personal data are not listed, nor are those that the kernel skips.
+The model is a table of forms in which the values of an export are written, each with the number of such values that
+an event holds. Every character of a form is drawn evenly from its class. One more form stands for all that the table
+does not think of: text whose characters are drawn independently, digits and separators more often than in prose. So
+the expected number of times that a position automaton arrives at a position is a sum of products, exact and quick: no
+text is generated, no table is built. Forms of personal data are not listed, nor are those that the kernel skips.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 *Byte classes* (`classes_of`): two bytes that no label tells apart are one column of the table.
 
-*Subset construction* (`determinise`): a state is the set of positions that have just read a byte. Because what is sought
-may begin anywhere, the first positions of every tree are always among the next ones. A state's output is the union of
-what its positions say; outputs are collected while running, so a state need not remember what was found before it.
+*Subset construction* (`determinise`): a state is the set of positions that have just read a byte. Because what is
+sought may begin anywhere, the first positions of every tree are always among the next ones. A state's output is the
+union of what its positions say; outputs are collected while running, so a state need not remember what was found
+before it.
 
 *Minimisation* (`minimise`, Moore's): begin with one block of states for each output and split blocks whose members
 lead to different blocks, until no block splits. Each round is one pass over the table; the number of rounds is the

@@ -3,9 +3,10 @@
 Every automaton of the scanner runs over the UTF-8 bytes of one text with a `"` before and after it: the *padded* text.
 So a tree describes byte strings, and its leaves are sets of bytes: integers of 256 bits, bit b for byte b.
 
-The text of a pattern is parsed by Python's own parser with the flags it is run with, so what is compiled and proved here
-is what `re` runs. Where a tree cannot say the same as the pattern, it says *more*, never less: a text that matches the
-pattern always matches the tree. That is the safe side, because trees only nominate. It says more in these places:
+The text of a pattern is parsed by Python's own parser with the flags it is run with, so what is compiled and proved
+here is what `re` runs. Where a tree cannot say the same as the pattern, it says *more*, never less: a text that
+matches the pattern always matches the tree. That is the safe side, because trees only nominate. It says more in these
+places:
 
 - A look-around with a single class at either end becomes one byte, which is exact on padded text. Others are dropped.
 - A back-reference may be any text of its group; `\\b`, `^` and the like may be anywhere.
@@ -86,7 +87,7 @@ def sequence(nodes: Iterable[Node]) -> Node:
 
 @lru_cache(maxsize=4096)
 def parse(regex: str, *, whole: bool = False) -> Node:
-    """The tree of a rule's pattern over padded bytes. Raises BadRules (RULE_SYNTAX), which does not quote the pattern."""
+    """The tree of a rule's pattern over padded bytes. Raises BadRules (RULE_SYNTAX), not quoting the pattern."""
     tree = _Reading(regex, last=0x10FFFF).tree(edges=not whole)
     return sequence((_BLANK_OR_PAD, tree, _BLANK_OR_PAD)) if whole else tree
 
@@ -155,20 +156,21 @@ class _Reading:
             return _character(*chars)
         match str(op):
             case "BRANCH":
-                return Alt(tuple(self._seq(list(each), flags, at_start, at_end) for each in argument[1]))
+                node: Node = Alt(tuple(self._seq(list(each), flags, at_start, at_end) for each in argument[1]))
             case "SUBPATTERN":
-                return self._group(argument, flags, at_start, at_end)
+                node = self._group(argument, flags, at_start, at_end)
             case "ATOMIC_GROUP":
-                return self._seq(list(argument), flags, at_start, at_end)
+                node = self._seq(list(argument), flags, at_start, at_end)
             case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-                node = self._seq(list(argument[2]), flags, False, False)
-                return Repeat(node, argument[0], None if argument[1] == _parser.MAXREPEAT else argument[1])
+                repeated = self._seq(list(argument[2]), flags, False, False)
+                node = Repeat(repeated, argument[0], None if argument[1] == _parser.MAXREPEAT else argument[1])
             case "GROUPREF":
-                return self._groups[argument]
+                node = self._groups[argument]
             case name if name in _ZERO_WIDTH:
-                return EMPTY
+                node = EMPTY
             case name:
                 raise BadRules(Fault.RULE_SYNTAX, f"no automaton can run a pattern with {name.lower()}")
+        return node
 
     def _group(self, argument: Any, flags: int, at_start: bool, at_end: bool) -> Node:
         number, added, removed, inner = argument
@@ -192,21 +194,22 @@ class _Reading:
         return low, [(max(first, 128), last) for first, last in ranges if last > end]
 
     def _ranges(self, op: Any, argument: Any) -> Ranges | None:
+        ranges: Ranges | None = None
         match str(op):
             case "LITERAL":
-                return [(argument, argument)]
+                ranges = [(argument, argument)]
             case "NOT_LITERAL":
-                return self._complement([(argument, argument)])
+                ranges = self._complement([(argument, argument)])
             case "ANY":
-                return [(0, self._last)]
+                ranges = [(0, self._last)]
             case "RANGE":
-                return [argument]
+                ranges = [argument]
             case "CATEGORY":
-                return self._category(str(argument))
+                ranges = self._category(str(argument))
             case "IN":
                 inside = [each for item in argument for each in self._ranges(*item) or ()]
-                return self._complement(inside) if str(argument[0][0]) == "NEGATE" else inside
-        return None
+                ranges = self._complement(inside) if str(argument[0][0]) == "NEGATE" else inside
+        return ranges
 
     def _category(self, name: str) -> Ranges:
         """`\\d`, `\\w`, `\\s` and their opposites."""

@@ -10,9 +10,9 @@ Little-endian; every section is padded with zeros to a multiple of 8 bytes:
       table     u16[states << shift]: the next state is table[(state << shift) + classes[byte]]
       accepts   u64[accepting states x W]: the mask that each of them adds
 
-`start` is the state after the pad before the text; the pad after it is one more step. Of the rules' bits (0 … n-1) and
-the five behind them `scanner.confirm.Mask` says what they mean. The bits after those are the banks': where main sets one,
-that bank is run over the text, too, and the bit is cleared.
+`start` is the state after the pad before the text; the pad after it is one more step. Of the rules' bits (0 … n-1)
+and the five behind them `scanner.confirm.Mask` says what they mean. The bits after those are the banks': where main
+sets one, that bank is run over the text, too, and the bit is cleared.
 """
 
 from __future__ import annotations
@@ -125,11 +125,12 @@ class Tables:
         return any(self._plain(reading.text) & ~(1 << self.bits.percent) for reading in readings)
 
 
-def pack(main: Dfa, words: Dfa, digits: Dfa, banks: Sequence[Dfa], bits: Bits, flags: int) -> Tables:
-    """The tables of these automata."""
-    mask_words = (bits.digits + len(banks)) // 64 + 1
-    parts = [_HEADER.pack(_MAGIC, _VERSION, mask_words, *bits, flags, len(banks))]
-    for dfa in (main, words, digits, *banks):
+def pack(automata: Sequence[Dfa], bits: Bits, flags: int) -> Tables:
+    """The tables of these automata: main, words, digits, and the banks."""
+    banks = len(automata) - len(_NAMES)
+    mask_words = (bits.digits + banks) // 64 + 1
+    parts = [_HEADER.pack(_MAGIC, _VERSION, mask_words, *bits, flags, banks)]
+    for dfa in automata:
         parts += _packed(dfa, mask_words)
     return Tables(b"".join(part + bytes(-len(part) % 8) for part in parts))
 
