@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from scanner.derived import Leaf, Reading, base64_decoded, folded_digits, json_l
 from scanner.findings import Via
 from scanner.forms import Form, Made, forms_of
 from scanner.hits import Found, Hit, resolve
+from scanner.hot import Hot
 from scanner.rules.model import RuleSet
 
 __all__ = ["Hit", "Mask", "Meaning"]
@@ -20,6 +22,7 @@ DEEPEST_DOCUMENT = 3
 
 _PLANS_KEPT = 16_384
 _HERE = Via(0)
+_HAS_DIGIT = re.compile("[0-9]").search
 _hit = tuple.__new__  # half the time of `Hit(…)`, once for every finding
 
 Nominate = Callable[[str], int]
@@ -60,6 +63,7 @@ class Meaning:
 
     def __init__(self, ruleset: RuleSet) -> None:
         self.contexts = Contexts(ruleset)
+        self.hot = Hot(ruleset, self)
         self.mask = Mask.of(len(ruleset.rules))
         self._any_phrase = self.mask.bare | self.mask.percent | self.mask.base64
         self._priorities = tuple(rule.priority for rule in ruleset.rules)
@@ -77,7 +81,7 @@ class Meaning:
         `mask` must be a superset of the truth. `nominate` answers such a mask for a derived text, as for a text in no
         field; without it everything is tried on those.
         """
-        plan = self._plan(mask, context.enabled, context.vetoed)
+        plan = self._plan_of(text, mask, context)
         if not plan.wrapped:
             return self._plain(text, plan, context)
         return self._read(text, plan, context, nominate or self._everything, 0)
@@ -87,8 +91,23 @@ class Meaning:
         told = nominate or self._everything
         return self.confirm(text, self._nominated(text, context, told), context, told)
 
+    def asked(self, mask: int, context: Context) -> int:
+        """A kernel's mask, and what the context adds to it: where the key enables patterns, they need no phrase."""
+        return mask | self.mask.bare if context.emits else mask
+
+    def rules_tried(self, mask: int, context: Context) -> set[int]:
+        """The rules, by number, whose patterns `confirm` tries on a text without a phrase."""
+        plan = self._plan(self.asked(mask, context), context.enabled, context.vetoed)
+        return {form.rule for form in plan.forms}
+
     def _everything(self, _text: str) -> int:
         return self.mask.all
+
+    def _plan_of(self, text: str, mask: int, context: Context) -> Plan:
+        """Context-only patterns are tried on texts with a digit only: nearly all need one, and words have none."""
+        if mask & self.mask.bare and not _HAS_DIGIT(text):
+            mask ^= self.mask.bare
+        return self._plan(mask, context.enabled, context.vetoed)
 
     def _planned(self, mask: int, enabled: int, vetoed: int) -> Plan:
         own = self.mask
@@ -115,8 +134,7 @@ class Meaning:
 
     def _through(self, reading: Reading, context: Context, nominate: Nominate, depth: int) -> list[Hit]:
         """Of a wrapped text: what it says, and if it is a document, what that holds; but no wrapping in a wrapping."""
-        mask = self._nominated(reading.text, context, nominate)
-        plan = self._plan(mask, context.enabled, context.vetoed)
+        plan = self._plan_of(reading.text, self._nominated(reading.text, context, nominate), context)
         found = Found(self._plain(reading.text, plan, context))
         if plan.document and reading.via is not Via.DIGITS:
             found.add(self._inside(reading.text, context, nominate, depth))
@@ -138,8 +156,7 @@ class Meaning:
 
     def _leaf(self, leaf: Leaf, outer: Context, nominate: Nominate, depth: int) -> list[Hit]:
         context = NOWHERE if leaf.is_key else self.contexts.within(outer, leaf.names)
-        mask = self._nominated(leaf.text, context, nominate)
-        plan = self._plan(mask, context.enabled, context.vetoed)
+        plan = self._plan_of(leaf.text, self._nominated(leaf.text, context, nominate), context)
         return self._read(leaf.text, plan, context, nominate, depth)
 
     def _nominated(self, text: str, context: Context, nominate: Nominate) -> int:

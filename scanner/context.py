@@ -1,7 +1,8 @@
 """Which rules the words around a value speak for: the keys on its path, and what stands just before it.
 
-A word is a maximal run of letters and digits, without case and accents (`Numéro` = `numero`). A run in camelCase counts
-both whole and in pieces: `userSSN` holds `userssn`, `user` and `ssn`, and `WhatsApp` is still `whatsapp`. Phrases in
+A word is a maximal run of letters and digits, without case and accents (`Numéro` = `numero`). A run in camelCase
+counts both whole and in pieces: `userSSN` holds `userssn`, `user` and `ssn`, and `WhatsApp` is still `whatsapp`. But
+phrases of one word of two letters (`ip`, `cc`) are no pieces in texts: identifiers are full of them. Phrases in
 scripts without blanks between words (Chinese, Japanese, Korean, Thai and the like) are found as substrings.
 
 Keys are terser than texts: in them `phonenumber` is also `phone number`, and a word that no phrase has counts without
@@ -9,7 +10,7 @@ digits at its end (`phone2`) or a plural s (`phones`, from five letters).
 
 An engine that looks for phrases in texts by bytes may rely on this: a text in which a phrase is found either has a byte
 >= 0x80, or has each word of the phrase in some case, where no letter or digit stands before the word unless the word
-begins with a capital, and no lower-case letter after it.
+begins with a capital, and no lower-case letter after it; around the only word of two letters no letter or digit at all.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _PIECE = re.compile(
 )
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u31ff\u3400-\u9fff\uac00-\ud7af]")
 _SHORTEST_PLURAL = 5
+SHORTEST_PIECE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,11 @@ class _Phrases:
         for form, found in rules_of.items():
             if form[0] not in self._unspaced:
                 self._by_first.setdefault(form[0], []).append((list(form[1:]), found))
+        self._by_first_piece = {
+            first: kept
+            for first, forms in self._by_first.items()
+            if (kept := [each for each in forms if in_keys or each[0] or len(first) >= SHORTEST_PIECE])
+        }
         self._known = frozenset(word for form in rules_of for word in form)
         self._in_keys = in_keys
 
@@ -151,7 +158,7 @@ class _Phrases:
         """Bit set of the rules with a phrase in the text. `cut`: its first word is the end of a longer one."""
         found = self._among(self._words(_RUN, text)[cut:])
         if (_ASCII_CAMEL if text.isascii() else _CAMEL).search(text):
-            found |= self._among(self._words(_PIECE, text)[cut:])
+            found |= self._among(self._words(_PIECE, text)[cut:], pieces=True)
         if self._unspaced and not text.isascii():
             lowered = text.lower()
             for phrase, rules in self._unspaced.items():
@@ -164,12 +171,13 @@ class _Phrases:
         words = [run.lower() for run in runs] if text.isascii() else [_folded(run) for run in runs]
         return [self._as_known(word) for word in words] if self._in_keys else words
 
-    def _among(self, words: list[str]) -> int:
+    def _among(self, words: list[str], *, pieces: bool = False) -> int:
         found = 0
-        if self._by_first.keys().isdisjoint(words):
+        by_first = self._by_first_piece if pieces else self._by_first
+        if by_first.keys().isdisjoint(words):
             return found
         for place, word in enumerate(words, 1):
-            for rest, rules in self._by_first.get(word, ()):
+            for rest, rules in by_first.get(word, ()):
                 if words[place : place + len(rest)] == rest:
                     found |= rules
         return found

@@ -1,29 +1,33 @@
 """The fast engine: the kernel walks the lines and nominates, `confirm` decides each distinct value once.
 
 The kernel calls back for four things only: a field path that is new (`_learn`), a value that nobody has judged yet
-(`_decide`), a value that is new in its field (`_first`), and a line that it will not parse, which goes whole to the
-reference engine. Everything that repeats is counted inside the kernel, by small numbers; names are put on them when the
-counts are taken.
+(`_decide`), a value whose shape may be kept (`_first`), and a line that it will not parse, which goes whole to the
+reference engine. Everything else is counted inside the kernel, by small numbers; names are put on them when the counts
+are taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 from scanner.confirm import Hit, Meaning
 from scanner.context import NOWHERE, Context
-from scanner.evidence import Field, Hits, Key
+from scanner.evidence import Evidence, Field, Hits, Key, Shape, smallest
 from scanner.findings import Reason, Via
+from scanner.hot import Kind
+from scanner.mask import shape
 from scanner.naming import Names
 from scanner.recorder import Recorder
-from scanner.sketch import Fingerprints
+from scanner.sketch import Fingerprints, Sketch
 from scanner.summary import OTHER, Tally
 
 if TYPE_CHECKING:
     from scanner.kernel._kernel import Kernel, Taken
 
 _TOKEN_SHIFT = 32
+_LASTING = 31  # the bit of a token that outlives the memo
 _Thing = TypeVar("_Thing")
 
 
@@ -37,12 +41,8 @@ class Slow(Protocol):
         """What was counted."""
 
 
-class _Held(NamedTuple):
-    """One finding of a decided value, as the recorder wants it. `inner` and `data_type` are our numbers."""
-
-    inner: int
-    data_type: int
-    value: tuple[Reason, Via, int, str]
+Row: TypeAlias = tuple[int, int, int, int, int]
+"""A finding of a decided value: our numbers of the inner path and the data type; grade, reasons, via."""
 
 
 class _Numbered(Generic[_Thing]):
@@ -78,16 +78,22 @@ class NativeEngine:
         self._paths: list[tuple[tuple[str, ...], str]] = [((), "")]  # keys without array positions, and the public name
         self._contexts = _Numbered[Context](NOWHERE)
         self._inner, self._types = _Numbered[str](""), _Numbered[str]()
-        self._verdicts: dict[frozenset[tuple[int, int, int, int, int]], int] = {}
-        self._tokens: list[tuple[_Held, ...]] = []
-        self._adding: dict[tuple[int, int, int, int], Callable[[Reason, Via, int, str], None]] = {}
+        self._verdicts: dict[tuple[Row, ...], int] = {}
+        self._rows: dict[int, tuple[Row, ...]] = {}
+        self._values: dict[int, tuple[str, ...]] = {}  # by token, until the kernel forgets
+        self._values_of_keys: dict[int, tuple[str, ...]] = {}
+        self._shapes: defaultdict[tuple[int, int, int, int], list[Shape]] = defaultdict(list)
         self._kernel = kernel(
             tables,
             learn=self._learn,
             decide=self._decide,
             first=self._first,
             refuse=slow.line,
-            forget=self._tokens.clear,
+            specimen=self._specimen,
+            forget=self._values.clear,
+            key=fingerprints.secret,
+            hot=meaning.hot.bits,
+            luhn=meaning.hot.luhn,
         )
 
     def feed(self, data: bytes, start: int, end: int) -> int:
@@ -104,15 +110,25 @@ class NativeEngine:
         """What was counted since the last time; then everything starts at nothing, except what is known of values."""
         self._name(self._kernel.take())
         taken, self._recorder = self._recorder.tally() + self._slow.take(), Recorder()
-        self._adding.clear()
         return taken
 
     def _name(self, counted: Taken) -> None:
         for event_type, path, events in counted["seen"]:
             self._recorder.saw(Field(self._event_type(event_type), self._paths[path][1]), events)
-        for event_type, path, inner, data_type, hits, _, _, first, last in counted["counters"]:
-            key = self._key(event_type, path, inner, data_type)
-            self._recorder.hit(key, Hits(*hits), _hour(first), _hour(last))
+        for event_type, path, inner, data_type, hits, reasons, via, first, last, distinct in counted["counters"]:
+            self._recorder.add(
+                self._key(event_type, path, inner, data_type),
+                Evidence(
+                    Hits(*hits),
+                    Reason(reasons),
+                    Via(via),
+                    Sketch.from_bytes(distinct),
+                    smallest(self._shapes[event_type, path, inner, data_type]),
+                    _hour(first),
+                    _hour(last),
+                ),
+            )
+        self._shapes.clear()
 
     def _event_type(self, number: int) -> str:
         if number == self._kernel.overflow:
@@ -139,36 +155,45 @@ class NativeEngine:
             findings = self._meaning.confirm(key, self.mask(key), NOWHERE, self.mask)
             self._paths.append((keys, f"{name}/{self._names.segment(key, findings)}"))
         context = self._meaning.contexts.in_event(keys)
-        return self._contexts.of(context), context.emits, self._decision(findings)
+        return self._contexts.of(context), context.emits, self._result(findings, lasting=True)
 
     def _decide(self, value: bytes, mask: int, context: int) -> int:
         text = value.decode("utf-8", "surrogatepass")
-        return self._decision(self._meaning.confirm(text, mask, self._contexts.things[context], self.mask))
+        where = self._contexts.things[context]
+        return self._result(self._meaning.confirm(text, self._meaning.asked(mask, where), where, self.mask))
 
-    def _decision(self, findings: list[Hit]) -> int:
+    def _specimen(self, kind: int, context: int) -> int:
+        hit = self._meaning.hot.verdict(Kind(kind), self._contexts.things[context])
+        return self._verdict((self._row(hit),)) if hit else 0
+
+    def _result(self, findings: Sequence[Hit], *, lasting: bool = False) -> int:
+        """What the kernel is told of a value: its verdict, and the value's fingerprints."""
         if not findings:
             return 0
-        held = tuple(map(self._held, findings))
-        rows = frozenset(
-            (one.inner, one.data_type, int(hit.grade), hit.reasons.value, hit.via.value)
-            for one, hit in zip(held, findings, strict=True)
-        )
-        if (verdict := self._verdicts.get(rows)) is None:
-            verdict = self._verdicts[rows] = self._kernel.verdict(sorted(rows))
-        self._tokens.append(held)
-        return len(self._tokens) - 1 << _TOKEN_SHIFT | verdict
+        values = tuple([hit.value for hit in findings])
+        prints = [self._fingerprints(value) for value in values]
+        result = self._kernel.value(self._verdict(tuple(map(self._row, findings))), prints, lasting)
+        (self._values_of_keys if lasting else self._values)[result >> _TOKEN_SHIFT] = values
+        return result
 
-    def _held(self, hit: Hit) -> _Held:
+    def _row(self, hit: Hit) -> Row:
         inner = self._inner.of(self._names.inner(hit.path)) if hit.path else 0
-        value = hit.reasons, hit.via, self._fingerprints(hit.value), hit.value
-        return _Held(inner, self._types.of(hit.data_type), value)
+        return inner, self._types.of(hit.data_type), int(hit.grade), hit.reasons.value, hit.via.value
 
-    def _first(self, event_type: int, path: int, _verdict: int, token: int) -> None:
-        for inner, data_type, value in self._tokens[token]:
-            where = event_type, path, inner, data_type
-            if (add := self._adding.get(where)) is None:
-                add = self._adding[where] = self._recorder.values_of(self._key(*where)).add
-            add(*value)
+    def _verdict(self, rows: tuple[Row, ...]) -> int:
+        if (verdict := self._verdicts.get(rows)) is None:
+            verdict = self._verdicts[rows] = self._kernel.verdict(rows)
+            self._rows[verdict] = rows
+        return verdict
+
+    def _first(self, where: tuple[int, int], which: tuple[int, int, int], value: bytes | None) -> None:
+        verdict, row, token = which
+        inner, data_type, *_ = self._rows[verdict][row]
+        if value is not None:
+            text = value.decode("utf-8", "surrogatepass")
+        else:
+            text = (self._values_of_keys if token >> _LASTING else self._values)[token][row]
+        self._shapes[*where, inner, data_type].append(Shape(self._fingerprints(text), shape(text)))
 
 
 def _hour(packed: int) -> str:

@@ -63,6 +63,7 @@ class Recorder:
         self._seen: defaultdict[Field, int] = defaultdict(int)
         self._hits: dict[Key, tuple[Hits, str, str]] = {}
         self._values: defaultdict[Key, Values] = defaultdict(Values)
+        self._added: defaultdict[Key, Evidence] = defaultdict(Evidence)
         self._account: defaultdict[str, int] = defaultdict(int)
 
     def saw(self, place: Field, events: int = 1) -> None:
@@ -79,9 +80,9 @@ class Recorder:
         """A value of that type was there. Telling it again changes nothing. Only its shape is kept."""
         self._values[key].add(reasons, via, fingerprint, value)
 
-    def values_of(self, key: Key) -> Values:
-        """Where to tell values of that key without looking it up each time."""
-        return self._values[key]
+    def add(self, key: Key, evidence: Evidence) -> None:
+        """What somebody else counted of other events."""
+        self._added[key] += evidence
 
     def read(self, name: str, amount: int) -> None:
         """Adds to a counter of the account."""
@@ -89,5 +90,7 @@ class Recorder:
 
     def tally(self) -> Tally:
         """All that was told so far."""
-        rows = {key: self._values[key].evidence(*told) for key, told in self._hits.items()}
+        rows = self._added | {
+            key: self._values[key].evidence(*told) + self._added[key] for key, told in self._hits.items()
+        }
         return Tally.of(dict(self._seen), rows, dict(self._account), self._limits)

@@ -28,19 +28,14 @@ from scanner.rules.model import Pattern, Rule, RuleSet
 Anchors: TypeAlias = dict[int, tuple[Node, ...]]
 """Bit of the mask → the trees that set it."""
 
-STRONG_TARGET = 0.003
+STRONG_TARGET = 0.001
 """Vain hits per event that an anchor may have for free."""
-BARE_TARGET = 1.0
-"""The same for context-only patterns: only those with a context word in the text are ever looked at."""
 
 JSON_ANCHORS = (
     parse_bytes(r"\"[\x00-\x20\x80-\xff]*\{[ \t\r\n]*[\"}]"),
     parse_bytes(r"\"[\x00-\x20\x80-\xff]*\[[ \t\r\n]*[\"{\[\]0-9\-tfnNI]"),
 )
 PERCENT_ANCHORS = (parse_bytes("%[2-7][0-9A-Fa-f]"),)
-
-BARE_ANCHOR = parse_bytes("[0-9]")
-"""What most context-only patterns contain. Only texts with a context word are looked at, so it need not say more."""
 
 _LEAST, _CHEAP = 0.1, 0.3  # distinctions that every window has; that are good enough
 _EXACT_HEADS = (2, 3, 5)  # so many elements, the edge among them, stay as they are
@@ -63,14 +58,12 @@ def bits_of(rules: RuleSet) -> Bits:
 
 
 def anchors(rules: RuleSet) -> Anchors:
-    """The anchors of every bit that the main automaton sets. Raises BadRules, naming the rule."""
+    """The anchors of every bit that an automaton sets. Raises BadRules, naming the rule."""
     bit = bits_of(rules)
     found: Anchors = {
         number: tuple(without_redundant(tree for pattern in strong(rule) for tree in derive(pattern, rule)))
         for number, rule in enumerate(rules.rules)
     }
-    context_only = (tree for rule in rules.rules for pattern in bare(rule) for tree in derive(pattern, rule))
-    found[bit.bare] = tuple(without_redundant(context_only))
     return found | {bit.json: JSON_ANCHORS, bit.percent: PERCENT_ANCHORS}
 
 
@@ -96,11 +89,7 @@ def derive(pattern: Pattern, rule: Rule) -> list[Node]:
     """The anchors of one pattern: the author's, or one for each of its forms. Raises BadRules, naming the rule."""
     if pattern.anchor:
         return [_hand_written(pattern, rule)]
-    tree = tree_of(pattern, rule)
-    if pattern.alone is None and escape(tree, [BARE_ANCHOR]) is None:
-        return [BARE_ANCHOR]
-    target = BARE_TARGET if pattern.alone is None else STRONG_TARGET
-    return [_best(_versions(row), target) for row in rows(tree)]
+    return [_best(_versions(row), STRONG_TARGET) for row in rows(tree_of(pattern, rule))]
 
 
 def _hand_written(pattern: Pattern, rule: Rule) -> Node:

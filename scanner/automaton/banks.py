@@ -1,9 +1,10 @@
 """The anchors of two hundred rules do not fit into one automaton: where they differ in detail their states multiply.
-So they are shared out to *banks*, and the main automaton is a *gate* (`gate`), which says of each text which banks
-are worth running over it. Most texts pass no gate, so how many banks there are hardly matters.
+So they are shared out to *banks*, and the main automaton is a *gate*, which says of each text which banks are worth
+running over it.
 
-Rules go into banks by what their anchors begin with, because those that begin alike share states. A list of rules whose
-automaton is too large is halved until each half fits.
+A bank is run where any of its rules may be, so rules go together that the same texts let in. Those that begin with rare
+bytes have banks whose gates read bytes (`heads`); the gates of all others read kinds of characters (`gate`). A list of
+rules whose automaton is too large is halved until each half fits.
 """
 
 from __future__ import annotations
@@ -13,19 +14,23 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from scanner.automaton.anchors import Anchors
-from scanner.automaton.positions import Positions, bits
+from scanner.automaton.gate import STATES_PER_RULE, let_in, size_of
+from scanner.automaton.heads import heads
 from scanner.automaton.subset import Dfa, TooManyStates, compile_trees
 from scanner.automaton.syntax import Node
 
+RARE = 0.01
+"""Share of all texts: a gate of kinds that lets in no more is good enough."""
 SUBSETS = 12_000
 """The largest bank before it is minimised; of a single rule five times that."""
 
 
 class Bank(NamedTuple):
-    """Some rules, by number, and the automaton of their anchors."""
+    """Some rules, by number, and the automaton of their anchors. `heads`: how these begin, if that is the gate."""
 
     rules: tuple[int, ...]
     dfa: Dfa
+    heads: tuple[Node, ...] = ()
 
 
 class RuleTooLarge(Exception):
@@ -39,8 +44,25 @@ class RuleTooLarge(Exception):
 def banks_of(anchors: Anchors, rules: int) -> list[Bank]:
     """The banks for the first `rules` bits. Raises RuleTooLarge."""
     numbers = [number for number in range(rules) if anchors.get(number)]
-    families = {number: _family(anchors[number]) for number in numbers}
-    return _banks(anchors, sorted(numbers, key=lambda number: (families[number], number)))
+    texts = {number: let_in(anchors[number], STATES_PER_RULE) for number in numbers}
+    crowded = [number for number in numbers if size_of(texts[number]) > RARE]
+    begins = {number: tuple(found) for number in crowded if (found := heads(anchors[number])) is not None}
+    by_kinds = [number for number in numbers if number not in begins]
+    by_bytes = _banks(anchors, list(begins)) if begins else []
+    return _banks(anchors, _chained(by_kinds, texts)) + [
+        bank._replace(heads=tuple(head for rule in bank.rules for head in begins[rule])) for bank in by_bytes
+    ]
+
+
+def _chained(numbers: Sequence[int], texts: dict[int, frozenset[int]]) -> list[int]:
+    """From the rule that most texts let in, ever on to the one that is let in by the most similar texts."""
+    left, chain = set(numbers), list[int]()
+    everywhere = frozenset[int]().union(*texts.values())
+    while left:
+        last = texts[chain[-1]] if chain else everywhere
+        chain.append(min(left, key=lambda number: (size_of(texts[number] ^ last), number)))
+        left.discard(chain[-1])
+    return chain
 
 
 def _banks(anchors: Anchors, numbers: Sequence[int]) -> list[Bank]:
@@ -52,15 +74,3 @@ def _banks(anchors: Anchors, numbers: Sequence[int]) -> list[Bank]:
         raise RuleTooLarge(numbers[0])
     middle = len(numbers) // 2
     return _banks(anchors, numbers[:middle]) + _banks(anchors, numbers[middle:])
-
-
-def _family(trees: Sequence[Node]) -> tuple[int, ...]:
-    """The smallest bytes that the anchors' first two elements can be: a digit, a capital, a small letter, others."""
-    positions, firsts = Positions(), 0
-    for tree in trees:
-        firsts |= positions.add(tree).first
-    seconds = 0
-    for first in bits(firsts):
-        seconds |= positions.follow[first]
-    labels = [positions.labels[place] for place in bits(seconds)]
-    return (min((label.bit_count() for label in labels), default=0), -max(labels, default=0).bit_length())

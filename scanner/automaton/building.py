@@ -11,29 +11,36 @@ import hashlib
 import lzma
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
 from scanner.automaton.anchors import Anchors, Bits, anchors, bits_of
 from scanner.automaton.banks import Bank, RuleTooLarge, banks_of
-from scanner.automaton.gate import gate_of
+from scanner.automaton.gate import gate
 from scanner.automaton.passes import digits_automaton, words_automaton
-from scanner.automaton.proofs import Skip, prove_anchors, prove_skip
-from scanner.automaton.subset import Dfa, compile_trees
+from scanner.automaton.proofs import Skip, in_addresses, prove_anchors, prove_skip
+from scanner.automaton.subset import Dfa, compile_trees, minimise, product
 from scanner.automaton.syntax import Node
-from scanner.automaton.tables import MASK_WORDS_AT_MOST, Tables, pack
+from scanner.automaton.tables import (
+    BANKS_AT_MOST,
+    MAIN_BANKS,
+    MAIN_JSON,
+    MAIN_PERCENT,
+    MASK_WORDS_AT_MOST,
+    Tables,
+    pack,
+)
 from scanner.errors import BadRules, Fault
 from scanner.rules.model import RuleSet
 
-BUILD = 4
+BUILD = 13
 """Raised whenever the same rules would give other tables."""
 
 PREBUILT = "default.tables"
 
 _MAGIC = b"DSRT"
-_SUBSETS_AT_MOST = 400_000  # before minimisation
 
 
 def build(rules: RuleSet, of: Anchors | None = None) -> Tables:
@@ -46,11 +53,11 @@ def build(rules: RuleSet, of: Anchors | None = None) -> Tables:
     if unproved:
         raise BadRules(Fault.RULE_UNPROVED, f"a match without an anchor was found in: {', '.join(unproved)}")
     bit, banks = bits_of(rules), _banks(rules, found)
-    if bit.digits + len(banks) >= 64 * MASK_WORDS_AT_MOST:
+    if bit.digits >= 64 * MASK_WORDS_AT_MOST or len(banks) > BANKS_AT_MOST:
         raise BadRules(Fault.RULE_TOO_LARGE, f"{len(rules.rules)} rules are more than a mask has bits for")
     flags = sum(skip for skip in Skip if all(proof.proved for proof in prove_skip(rules, skip)))
-    beside = _gate(found, banks, bit), words_automaton(rules), digits_automaton()
-    return pack([*beside, *(bank.dfa for bank in banks)], bit, flags)
+    beside = _gate(found, banks, bit), words_automaton(rules, 1 << bit.bare), digits_automaton(1 << bit.digits)
+    return pack([*beside, *(bank.dfa for bank in banks)], bit, flags, in_addresses(rules))
 
 
 def _banks(rules: RuleSet, found: Anchors) -> list[Bank]:
@@ -64,13 +71,14 @@ def _banks(rules: RuleSet, found: Anchors) -> list[Bank]:
 
 
 def _gate(found: Anchors, banks: Sequence[Bank], bit: Bits) -> Dfa:
-    """The main automaton: the bits that no rule has, and those of the banks."""
-    outputs: dict[int, Iterable[Node]] = {1 << number: found[number] for number in (bit.json, bit.percent)}
-    outputs[1 << bit.bare] = gate_of(found[bit.bare])
+    """The main automaton: may a document or percent-encoding be there, and which banks are worth a run?"""
+    by_kinds, by_bytes = dict[int, Sequence[Node]](), {MAIN_JSON: found[bit.json], MAIN_PERCENT: found[bit.percent]}
     for number, bank in enumerate(banks):
-        trees = (tree for rule in bank.rules for tree in found[rule])
-        outputs[1 << bit.digits + 1 + number] = gate_of(trees)
-    return compile_trees(outputs, _SUBSETS_AT_MOST)
+        if bank.heads:
+            by_bytes[MAIN_BANKS << number] = bank.heads
+        else:
+            by_kinds[MAIN_BANKS << number] = [tree for rule in bank.rules for tree in found[rule]]
+    return minimise(product(gate(by_kinds), compile_trees(by_bytes)))
 
 
 def load(rules: RuleSet, cache: Path | None = None) -> Tables:
@@ -103,7 +111,8 @@ def unwrap(stored: bytes, key: bytes) -> Tables | None:
 
 def _key(rules: RuleSet) -> bytes:
     """What the tables depend on; empty for a rule set without a digest, whose tables are not kept."""
-    return hashlib.sha256(f"{BUILD} {rules.digest}".encode()).digest() if rules.digest else b""
+    anchors_by_hand = [pattern.anchor for rule in rules.rules for pattern in rule.patterns]
+    return hashlib.sha256(f"{BUILD} {rules.digest} {anchors_by_hand}".encode()).digest() if rules.digest else b""
 
 
 def _stored(key: bytes, cache: Path | None) -> Iterator[bytes]:

@@ -3,8 +3,9 @@
 *Words.* A context-only pattern counts in a text when a phrase of its rule stands before it. `scanner.context` says
 what a text with a phrase looks like in bytes: it has a byte >= 0x80, or each word of the phrase in some case, after
 something other than a letter or digit unless the word begins with a capital, and before anything but a lower-case
-letter. One word of each phrase is enough to look for: the longest, because `no` and `id` stand in every second text.
-Where even that has fewer than three letters, as in `id no`, all words are, with no letter between them.
+letter; an only word of two letters stands between anything but letters and digits. One word of each phrase is enough
+to look for: the longest, because `no` and `id` stand in every second text. Where even that has fewer than three
+letters, as in `id no`, all words are, with no letter between them.
 """
 
 from __future__ import annotations
@@ -12,30 +13,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
-from scanner.automaton.subset import Dfa, compile_trees, minimise
+from scanner.automaton.subset import Dfa, compile_trees
 from scanner.automaton.syntax import BYTES, Alt, Chars, Node, Repeat, Seq, byte_set
-from scanner.context import phrase_words
+from scanner.context import SHORTEST_PIECE, phrase_words
 from scanner.derived import FOLDINGS
 from scanner.rules.model import Rule, RuleSet
 
 _LOWER, _UPPER, _DIGIT = byte_set([(97, 122)]), byte_set([(65, 90)]), byte_set([(48, 57)])
 _BEFORE, _AFTER = Chars(BYTES & ~(_LOWER | _UPPER | _DIGIT)), Chars(BYTES & ~_LOWER)
 _BETWEEN = Repeat(Chars(BYTES & ~(_LOWER | _UPPER)), 0, None)
-_LONG_ENOUGH = 3
 
 Words: TypeAlias = tuple[str, ...]
 """Lower-case ASCII words of a phrase that are looked for, in their order; one in most cases."""
 
 
-def words_automaton(rules: RuleSet) -> Dfa:
-    """Accepts, once and for all, when a text may hold a context phrase of any rule."""
-    trees = [words_tree(words) for words in sorted(sought_words(rules.rules))]
-    return absorbing(compile_trees({1: trees}))
+def words_automaton(rules: RuleSet, output: int) -> Dfa:
+    """Says `output` when a text may hold a context phrase of any rule."""
+    return compile_trees({output: [words_tree(words) for words in sorted(sought_words(rules.rules))]})
 
 
-def digits_automaton() -> Dfa:
-    """Accepts, once and for all, when a text holds a character that stands for one in ASCII."""
-    return absorbing(compile_trees({1: [_any_of(chr(code).encode() for code in FOLDINGS)]}))
+def digits_automaton(output: int) -> Dfa:
+    """Says `output` when a text holds a character that stands for one in ASCII."""
+    return compile_trees({output: [_any_of(chr(code).encode() for code in FOLDINGS)]})
 
 
 def sought_words(rules: Iterable[Rule]) -> set[Words]:
@@ -46,7 +45,7 @@ def sought_words(rules: Iterable[Rule]) -> set[Words]:
 
 def _sought(words: Words) -> Words:
     longest = max(words, key=lambda word: (len(word), word))
-    return (longest,) if len(longest) >= _LONG_ENOUGH else words
+    return (longest,) if len(longest) >= SHORTEST_PIECE else words
 
 
 def words_tree(words: Words) -> Node:
@@ -57,17 +56,13 @@ def words_tree(words: Words) -> Node:
     _, first, *following = nodes
     capital = Chars(first.members & _UPPER) if isinstance(first, Chars) else Chars(0)
     standing = Seq((_BEFORE, first))
+    if len(words) == 1 and len(words[0]) < SHORTEST_PIECE:
+        return Seq((standing, *following, _BEFORE))
     return Seq((Alt((standing, capital)) if capital.members else standing, *following, _AFTER))
 
 
 def _in_any_case(word: str) -> Iterator[Chars]:
     return (Chars(byte_set((ord(c), ord(c)) for c in {letter, letter.upper()})) for letter in word)
-
-
-def absorbing(dfa: Dfa) -> Dfa:
-    """The same, but what was accepted stays accepted."""
-    rows = [(state,) * len(row) if dfa.outputs[state] else row for state, row in enumerate(dfa.rows)]
-    return minimise(dfa._replace(rows=rows))
 
 
 def _any_of(texts: Iterable[bytes]) -> Node:

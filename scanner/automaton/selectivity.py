@@ -4,11 +4,13 @@ The model is a table of forms in which the values of an export are written, each
 an event holds. Every character of a form is drawn evenly from its class. One more form stands for all that the table
 does not think of: text whose characters are drawn independently, digits and separators more often than in prose. So
 the expected number of times that a position automaton arrives at a position is a sum of products, exact and quick: no
-text is generated, no table is built. Forms of personal data are not listed, nor are those that the kernel skips.
+table is built. Forms of personal data are not listed, but for the IP address that is in every event; nor are those
+that the kernel skips. `sample` draws texts of these forms.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple, TypeAlias
@@ -33,6 +35,24 @@ _FORMS = (
     (0.5, r"-[0-9]{2}\.[0-9]{6}"),
     (2.0, r"[0-9]\.[0-9]{2}\.[0-9]"),
     (0.3, r"[0-9]{3}\.0\.[0-9]{4}\.[0-9]{3}"),
+    (0.3, r"[1-9][0-9]\.[1-9][0-9]\.[1-9][0-9]-[a-z]{4}\.[0-9]"),
+    (0.3, r"[1-9]\.[1-9][0-9]\.[1-9][0-9]-[a-z]{4}\.[0-9]"),
+    (0.3, r"[1-9]\.[1-9]\.[1-9]\.[0-9]{4}"),
+    (0.3, "@[a-z]{4}/[a-z]{6}@[0-9]\\.[0-9]\\.[0-9]"),
+    (0.3, "https://[a-z]{3}\\.[a-z]{6}\\.net/[a-z]{3}/[a-z]{4}[0-9]{2}@2x\\.png"),
+    (0.3, "-[1-9][0-9]{2}\\.[0-9]{4}"),
+    (0.3, "\xa3[0-9]{2},[0-9]{3}\\.[0-9]{2}"),
+    (0.3, "[0-9a-f]{22}"),
+    (0.3, "[0-9]{19}"),
+    (0.5, r"1[0-9]{2}\.1[0-9]{2}\.1[0-9]{2}\.1[0-9]{2}"),
+    (0.3, r"[1-9][0-9]\.1[0-9]{2}\.[1-9][0-9]\.1[0-9]{2}"),
+    (0.3, r"1[0-9]{2}\.[1-9][0-9]\.1[0-9]{2}\.[1-9][0-9]"),
+    (0.3, r"1[0-9]{2}\.1[0-9]{2}\.[1-9][0-9]\.[1-9][0-9]"),
+    (0.3, r"[1-9][0-9]\.[1-9][0-9]\.1[0-9]{2}\.1[0-9]{2}"),
+    (0.3, r"[1-9][0-9]\.1[0-9]{2}\.1[0-9]{2}\.[1-9]"),
+    (0.3, r"1[0-9]{2}\.[1-9]\.1[0-9]{2}\.[1-9][0-9]"),
+    (0.3, "2[0-9a-f]{3}:[0-9a-f]{4}:[0-9a-f]{3}:[0-9a-f]{4}:[0-9a-f]{4}:[0-9a-f]{4}:[0-9a-f]{4}:[0-9a-f]{4}"),
+    (0.3, "2[0-9a-f]{3}:[0-9a-f]{4}::[0-9a-f]{4}:[0-9a-f]{4}"),
     (1.0, "20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z"),
     (0.5, "20[0-9]{2}-[01][0-9]-[0-3][0-9]"),
     (0.3, "[0-3][0-9]/[01][0-9]/20[0-9]{2}"),
@@ -57,6 +77,8 @@ _FORMS = (
     (0.2, "[A-Z]{2}[0-9]{8}"),
     (0.5, "https://[a-z]{3}\\.[a-z]{7}\\.com/[a-z]/[0-9]{5}\\?[a-z]{3}_[a-z]{6}=[a-z]{2}&[a-z]=[0-9a-f]{6}"),
     (0.3, "https://[a-z]{3}\\.[a-z]{6}\\.com/[a-z]{6}\\?[a-z]=[a-z]{5}&[a-z]{5}=[0-9a-f]{30}"),
+    (0.3, "u_[0-9a-f]{12}"),
+    (0.3, r"\([A-Z][a-z]{6} NT 10\.0; Win64; x64\) [A-Z][a-z]{4}/[0-9]{3}\.[0-9]\.0\.0 [A-Z][a-z]{5}/[0-9]{3}\.36"),
     (0.3, r"Mozilla/5\.0 \([a-z]{6}; CPU [a-z]{6} OS [0-9]{2}_[0-9]_[0-9]\) [A-Z][a-z]{4}/[0-9]{3}\.[0-9]\.[0-9]{2}"),
     (0.5, "[A-Z][a-z]{3} [a-z]{5} [a-z]{2} [0-9]{2} [a-z]{7}, [a-z]{3} [0-9]{4}\\. [A-Z][a-z]{2} [a-z]{8} [a-z]{4}!"),
 )
@@ -150,3 +172,21 @@ def _text() -> _Form:
 
 _PAD = ((1 << PAD, 1.0),)
 FORMS = (*(_form(weight, regex) for weight, regex in _FORMS), _text())
+
+_TIMES = 40  # texts of the sample per value of an event
+
+
+@cache
+def sample() -> tuple[bytes, ...]:
+    """Texts in bytes, pads included: of each form as many as its weight says. The same every time."""
+    dice = random.Random(_TIMES)
+    return tuple(
+        bytes(_drawn(character, dice) for character in form.characters)
+        for form in FORMS
+        for _ in range(round(_TIMES * form.weight))
+    )
+
+
+def _drawn(character: _Character, dice: random.Random) -> int:
+    (members, _) = dice.choices(character, [members.bit_count() * each for members, each in character])[0]
+    return dice.choice(list(bits(members)))

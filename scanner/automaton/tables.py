@@ -2,8 +2,9 @@
 
 Little-endian; every section is padded with zeros to a multiple of 8 bytes:
 
-    header      "DSRA" | u32 version = 2 | u32 words of a mask W (of 64 bits, 1..8) | u32 bit positions: bare, json,
+    header      "DSRA" | u32 version = 4 | u32 words of a mask W (of 64 bits, 1..8) | u32 bit positions: bare, json,
                 percent, base64, digits | u32 flags (`proofs.Skip`: what was proved for these rules) | u32 banks B
+    addresses   for each kind of `scanner.hot` u64[W]: the rules that may match in it (`proofs.in_addresses`)
     automaton   3 + B of them: main (the gate), words, digits, the banks
       head      u32 states | u32 shift | u32 first accepting state (all later ones accept) | u32 start
       classes   u8[256]
@@ -11,8 +12,9 @@ Little-endian; every section is padded with zeros to a multiple of 8 bytes:
       accepts   u64[accepting states x W]: the mask that each of them adds
 
 `start` is the state after the pad before the text; the pad after it is one more step. Of the rules' bits (0 … n-1)
-and the five behind them `scanner.confirm.Mask` says what they mean. The bits after those are the banks': where main
-sets one, that bank is run over the text, too, and the bit is cleared.
+and the five behind them `scanner.confirm.Mask` says what they mean. `words` and `digits` set the bits bare and digits.
+Main has masks of one word of its own: a document may be there, percent-encoding may be there, then a bit for each
+bank: it is worth a run over the text.
 """
 
 from __future__ import annotations
@@ -30,12 +32,17 @@ from scanner.automaton.positions import bits
 from scanner.automaton.subset import Dfa
 from scanner.automaton.syntax import PAD
 from scanner.derived import Reading, base64_decoded, percent_decoded
+from scanner.hot import Kind
 
 STATES_AT_MOST = 60_000
 """Hard limit of each automaton; the numbers of states have 16 bits."""
 MASK_WORDS_AT_MOST = 8
 
-_MAGIC, _VERSION = b"DSRA", 2
+MAIN_JSON, MAIN_PERCENT, MAIN_BANKS = 1, 2, 4
+"""What main says: two bits of its own, and the bit of the first bank."""
+BANKS_AT_MOST = 62
+
+_MAGIC, _VERSION = b"DSRA", 4
 _HEADER, _HEAD = struct.Struct("<4s9I"), struct.Struct("<4I")
 _NAMES = ("main", "words", "digits")
 
@@ -92,14 +99,16 @@ class Tables:
         """`main`, `words`, `digits`, and each bank."""
         sections = _Sections(self.packed)
         header = _HEADER.unpack(sections.take(_HEADER.size))
+        for _ in Kind:
+            sections.take(8 * header[2])
         names = (*_NAMES, *(f"bank {number}" for number in range(header[9])))
-        return {name: sections.automaton(header[2]) for name in names}
+        return {name: sections.automaton(header[2] if name != "main" else 1) for name in names}
 
     def mask(self, text: str) -> int:
         """What may be in a text of a field that does not emit: a superset of the truth, as the kernel would say it."""
         bit, found = self.bits, self._plain(text)
-        if not text.isascii() and self.automata["digits"].run(_encoded(text)):
-            found |= 1 << bit.digits
+        if not text.isascii():
+            found |= self.automata["digits"].run(_encoded(text))
         if self._any_matters(base64_decoded(text)):
             found |= 1 << bit.base64
         if found >> bit.percent & 1 and not self._any_matters(percent_decoded(text)):
@@ -107,31 +116,29 @@ class Tables:
         return found
 
     def _plain(self, text: str) -> int:
-        """The main automaton's word, without the context-only patterns when no context can be in the text."""
-        data, bare = _encoded(text), 1 << self.bits.bare
-        found = self._through_the_banks(data, self.automata["main"].run(data))
-        if found & bare and text.isascii() and not self.automata["words"].run(data):
-            found ^= bare
-        return found
-
-    def _through_the_banks(self, data: bytes, found: int) -> int:
-        first = self.bits.digits + 1
-        for number in bits(found >> first):
+        """What is nominated in the text as it stands; context-only patterns need a digit and a phrase."""
+        data, bit = _encoded(text), self.bits
+        said = self.automata["main"].run(data)
+        found = bool(said & MAIN_JSON) << bit.json | bool(said & MAIN_PERCENT) << bit.percent
+        for number in bits(said // MAIN_BANKS):
             found |= self.automata[f"bank {number}"].run(data)
-        return found & ((1 << first) - 1)
+        if any(digit in data for digit in b"0123456789"):
+            found |= self.automata["words"].run(data) if text.isascii() else 1 << bit.bare
+        return found
 
     def _any_matters(self, readings: Iterable[Reading]) -> bool:
         """Is there anything to confirm in what was wrapped? No wrapping counts in it, but a document does."""
         return any(self._plain(reading.text) & ~(1 << self.bits.percent) for reading in readings)
 
 
-def pack(automata: Sequence[Dfa], bits: Bits, flags: int) -> Tables:
+def pack(automata: Sequence[Dfa], bits: Bits, flags: int, in_addresses: Sequence[int]) -> Tables:
     """The tables of these automata: main, words, digits, and the banks."""
     banks = len(automata) - len(_NAMES)
-    mask_words = (bits.digits + banks) // 64 + 1
+    mask_words = bits.digits // 64 + 1
     parts = [_HEADER.pack(_MAGIC, _VERSION, mask_words, *bits, flags, banks)]
-    for dfa in automata:
-        parts += _packed(dfa, mask_words)
+    parts += [rules.to_bytes(8 * mask_words, "little") for rules in in_addresses]
+    for number, dfa in enumerate(automata):
+        parts += _packed(dfa, mask_words if number else 1)
     return Tables(b"".join(part + bytes(-len(part) % 8) for part in parts))
 
 

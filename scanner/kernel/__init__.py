@@ -5,19 +5,25 @@ Where it is missing, the reference engine gives the same findings, slower. `_ker
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from scanner.siphash import siphash
 
 if TYPE_CHECKING:
     from scanner.kernel._kernel import Kernel
 
 
-def _built() -> type[Kernel] | None:
+def _built() -> tuple[type[Kernel] | None, Callable[[bytes, bytes], int]]:
     try:
-        from scanner.kernel._kernel import Kernel as Native  # noqa: PLC0415  (its absence is an answer)
+        from scanner.kernel import _kernel  # noqa: PLC0415  (its absence is an answer)
     except ImportError:
-        return None
-    return Native
+        return None, siphash
+    return _kernel.Kernel, _kernel.fingerprint
 
 
-NATIVE: type[Kernel] | None = _built()
+NATIVE: type[Kernel] | None
 """The kernel's class, or None where no C compiler was at hand."""
+keyed_hash: Callable[[bytes, bytes], int]
+"""(key of 16 bytes, data) → SipHash-2-4."""
+NATIVE, keyed_hash = _built()

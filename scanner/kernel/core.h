@@ -6,7 +6,9 @@
  *   paths.c     (parent, key) -> number
  *   nominate.c  values -> masks: which rules may match
  *   memo.c      (bytes, context) -> what was decided
- *   counters.c  (event type, path, type) -> events, per line
+ *   hot.c       values that are judged alike; fingerprints
+ *   counters.c  (event type, path, type) -> events, per line, and distinct values
+ *   sketch.c    how many distinct values
  *   kernel.c    the loop over lines
  *   module.c    Python
  *
@@ -67,14 +69,17 @@ typedef struct {
 enum { SKIP_TIMESTAMP = 1, SKIP_UUID = 2, SKIP_SHORT = 4, SKIP_SHORT_NUMBER = 8 };
 enum { MIN_PLAIN = 12 }; /* bytes from which a text without digits and signs may hold a finding: `proofs.SHAPES` */
 
-enum { MAX_BANKS = 64 };
+enum { MAX_BANKS = 62 };
+enum { MAIN_JSON = 1, MAIN_PERCENT = 2, MAIN_BANKS = 2 }; /* what main says: two bits, and then a bit for each bank */
 
 typedef struct {
     automaton main, words, digits, banks[MAX_BANKS];
-    u32 bank_count; /* main sets the bit digits_bit + 1 + i where bank i is worth a run */
+    u64 *says; /* what main says in each of its states */
+    u32 bank_count;
     u32 mask_words;
     u32 bare, json, percent, base64, digits_bit; /* bit positions in a mask */
     u32 skips;
+    u64 in_addresses[4][MAX_MASK_WORDS]; /* by hot_kind: what may match in such an address */
     void *memory;
 } tables;
 
@@ -96,7 +101,11 @@ typedef struct {
     int (*learn)(void *owner, u32 path, u32 parent, const u8 *key, u32 size, lesson *out);
     /* low half: verdict (0: nothing found), high half: token */
     int (*decide)(void *owner, const u8 *value, u32 size, const u64 *mask, u32 context, u64 *out);
-    int (*first)(void *owner, u32 event_type, u32 path, u32 verdict, u32 token);
+    /* values of this kind, judged alike in this context: their verdict, or 0 */
+    int (*specimen)(void *owner, u32 kind, u32 context, u32 *verdict);
+    /* the value is one of the three with the smallest fingerprints so far; row: of its verdict. `value` is NULL where a
+     * token names it. */
+    int (*first)(void *owner, u32 event_type, u32 path, u32 verdict, u32 row, u32 token, const u8 *value, u32 size);
     int (*refuse)(void *owner, const u8 *line, size_t size);
     int (*forget)(void *owner);                                                     /* the memo was emptied */
     int (*trace)(void *owner, u64 line, u32 path, u32 verdict, u32 token);          /* may be NULL */
@@ -143,18 +152,46 @@ typedef struct {
 typedef struct {
     const u8 *text;
     u32 size, path;
-    u8 number, high, emits; /* high: holds a byte >= 0x80 */
+    u8 number, high, emits, own; /* high: holds a byte >= 0x80; own: the text is ours, not the caller's line */
 } job;
 
-typedef struct { u32 path; u64 result; } hit;
+typedef struct {
+    const automaton *a;
+    u32 job; /* number in the batch */
+} run_task;
+
+typedef struct {
+    u32 path, size;
+    u64 result;      /* token and verdict; of a hot value only the verdict, */
+    u64 print;       /* and its fingerprint */
+    const u8 *value; /* NULL: not hot */
+} hit;
+
+/* Values that are judged alike, by kind; the numbers are known to scanner/hot.py */
+typedef enum { HOT_NONE = -1, HOT_IPV4, HOT_TOKEN, HOT_IPV6, HOT_SHORT_IPV6, HOT_KINDS } hot_kind;
+
+typedef struct {
+    u32 bits[HOT_KINDS];      /* of the rules whose values they are */
+    u64 luhn[MAX_MASK_WORDS]; /* the rules that match in digits only if Luhn's check digit is right */
+} hot_rules;
 
 typedef struct { u32 sub, data_type, grade, reasons, via; } verdict_row;
+
+enum { SKETCH_EXACT = 127, SKETCH_BYTES = 1024, SHAPES = 3 };
+
+typedef struct {
+    u64 *few;      /* a hash set of `size` slots, `count` of them filled; or */
+    u8 *registers; /* of HyperLogLog */
+    u32 count, size;
+} sketch;
 
 typedef struct {
     u32 event_type, path, sub, data_type;
     u64 events[3]; /* per grade, possible first; an event counts at its best grade */
     u64 first, last; /* hours YYYYMMDDHH, 0: none */
     u64 stamp;
+    u64 least[SHAPES]; /* the smallest fingerprints, ascending; 0: none yet */
+    sketch distinct;
     u32 reasons, via, best;
 } counter;
 
@@ -167,7 +204,6 @@ typedef struct {
     counter *entries;
     u32 *slots;
     u32 count, capacity, slot_mask;
-    u64 *firsts; /* lossy: (event type, path, token) last told to `first` */
 } counters;
 
 typedef struct {
@@ -179,6 +215,10 @@ typedef struct {
 } type_table;
 
 typedef struct { u8 *bytes; size_t size, used; } scratch;
+
+#define LASTING (1u << 31) /* in a token */
+
+typedef struct { u64 *all; u32 count, capacity; } prints; /* a token is the place of its value's first fingerprint */
 
 typedef struct { u64 lines, bytes, blank_lines, refused_lines, refused_bytes, overflow_lines; } tally;
 
@@ -212,7 +252,8 @@ struct kernel {
     /* values that wait */
     job jobs[BATCH];
     u64 *masks;
-    u32 job_count;
+    run_task *tasks; /* room for every automaton on every job */
+    u32 job_count, task_count;
     scratch text;    /* un-escaped values of the jobs */
     scratch key;     /* the current un-escaped key */
     scratch derived; /* percent- and base64-decoded text */
@@ -220,6 +261,11 @@ struct kernel {
     verdict_row *rows;
     u32 *verdict_ends; /* rows of verdict v: [ends[v - 1], ends[v]) */
     u32 row_count, row_capacity, verdict_count, verdict_capacity;
+    prints passing, lasting; /* of values in the memo; of keys */
+    u64 print_key[2];
+    hot_rules hot;
+    u32 (*specimens)[HOT_KINDS];   /* by context: 0 if not asked yet, else the verdict + 1 */
+    u32 specimen_count;
 
     tally tally;
 };
@@ -227,7 +273,8 @@ struct kernel {
 typedef struct {
     u32 paths, memo, event_types;
     int simd;
-    u64 seed;
+    u64 seed, print_key[2];
+    hot_rules hot;
     const u8 *event_type, *event_time;
     u32 event_type_size, event_time_size;
 } options;
@@ -263,17 +310,33 @@ status nominate_text(const tables *t, scratch *derived, const u8 *text, size_t s
 status counters_init(counters *c, u32 paths, u32 event_types);
 void counters_free(counters *c);
 void counters_clear(counters *c);
-void counters_forget_firsts(counters *c);
 int counters_full(const counters *c);
 status count_line(kernel *k);
 /* id >= 1, or 0: no memory */
 u32 verdict_add(kernel *k, const verdict_row *rows, u32 count);
+/* A value with that verdict and a fingerprint for each of its rows: its token. `lasting`: past `forget`, too. */
+status value_add(kernel *k, u32 verdict, const u64 *fingerprints, int lasting, u32 *token);
+
+/* Is a result (a token and its verdict, or 0) one that was given out, and not forgotten? */
+int value_is_known(const kernel *k, u64 result);
+
+status sketch_add(sketch *s, u64 print);
+void sketch_clear(sketch *s);
+/* As scanner/sketch.py writes it; the number of bytes. */
+u32 sketch_bytes(const sketch *s, u8 out[SKETCH_BYTES]);
 
 status types_init(type_table *t, u32 limit);
 void types_free(type_table *t);
 status type_of(type_table *t, u64 seed, const u8 *name, u32 size, u32 *out);
 
-status hit_add(kernel *k, u32 path, u64 result);
+/* Is the text one of these? */
+int hot_is(hot_kind kind, const u8 *text, size_t size);
+/* The verdict of a hot value, or 0: the value is none. Clears of the mask what cannot be in such a value. */
+status hot_verdict(kernel *k, const job *j, u64 *mask, u32 *verdict);
+/* Keyed, never 0 */
+u64 fingerprint(const u64 key[2], const u8 *p, size_t size);
+
+status hit_add(kernel *k, hit h);
 status scratch_reserve(scratch *s, size_t size);
 
 #if KERNEL_HAS_AVX2_WALK

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRSTS = 1 << 18, COUNTERS_LIMIT = 1 << 19, PAGES_LIMIT = 1 << 17 };
+enum { COUNTERS_LIMIT = 1 << 16, PAGES_LIMIT = 1 << 17 }; /* a counter's sketch takes a KiB */
 
 status counters_init(counters *c, u32 paths, u32 event_types) {
     c->event_types = event_types + 1;
@@ -17,32 +17,27 @@ status counters_init(counters *c, u32 paths, u32 event_types) {
     c->pool = calloc((size_t)c->page_capacity * PAGE, sizeof *c->pool);
     c->entries = malloc(c->capacity * sizeof *c->entries);
     c->slots = calloc((size_t)c->slot_mask + 1, sizeof *c->slots);
-    c->firsts = malloc(FIRSTS * sizeof *c->firsts);
-    if (!c->pages || !c->pool || !c->entries || !c->slots || !c->firsts) return STATUS_NO_MEMORY;
-    counters_forget_firsts(c);
+    if (!c->pages || !c->pool || !c->entries || !c->slots) return STATUS_NO_MEMORY;
     return STATUS_OK;
 }
 
 void counters_free(counters *c) {
+    for (u32 i = 0; i < c->count; i++) sketch_clear(&c->entries[i].distinct);
     for (u32 i = 0; c->pages && i < c->event_types; i++) free(c->pages[i]);
     free(c->pages);
     free(c->pool);
     free(c->entries);
     free(c->slots);
-    free(c->firsts);
 }
-
-/* Tokens change their meaning when the memo is emptied. */
-void counters_forget_firsts(counters *c) { memset(c->firsts, 0xFF, FIRSTS * sizeof *c->firsts); }
 
 void counters_clear(counters *c) {
     for (u32 i = 0; i < c->event_types; i++)
         if (c->pages[i]) memset(c->pages[i], 0, c->table_size * sizeof **c->pages);
     memset(c->pool, 0, (size_t)c->page_count * PAGE * sizeof *c->pool);
     memset(c->slots, 0, ((size_t)c->slot_mask + 1) * sizeof *c->slots);
+    for (u32 i = 0; i < c->count; i++) sketch_clear(&c->entries[i].distinct);
     c->page_count = 1;
     c->count = 0;
-    counters_forget_firsts(c); /* what follows is another result: its values are new to it */
 }
 
 /* Only between lines: a line's own counts always find room. */
@@ -126,29 +121,45 @@ static void count_hour(counter *e, u64 hour) {
     if (hour > e->last) e->last = hour;
 }
 
-static status count_hit(kernel *k, const hit *h) {
-    u32 verdict = (u32)h->result;
-    for (u32 i = k->verdict_ends[verdict - 1]; i < k->verdict_ends[verdict]; i++) {
-        const verdict_row *row = &k->rows[i];
-        counter key = {.event_type = k->event_type, .path = h->path, .sub = row->sub, .data_type = row->data_type};
-        counter *e = counter_of(&k->counters, &key);
-        if (!e) return STATUS_NO_MEMORY;
-        count_grade(e, row->grade, k->stamp);
-        count_hour(e, k->hour);
-        e->reasons |= row->reasons;
-        e->via |= row->via;
-    }
-    return STATUS_OK;
+/* Is it one of the smallest that are known, and was it not known? Then it is now. */
+static int among_the_least(counter *e, u64 print) {
+    u32 place = SHAPES;
+    for (u32 i = SHAPES; i-- > 0 && (!e->least[i] || print <= e->least[i]);) place = i;
+    if (place == SHAPES || e->least[place] == print) return 0;
+    for (u32 i = SHAPES - 1; i > place; i--) e->least[i] = e->least[i - 1];
+    e->least[place] = print;
+    return 1;
 }
 
-/* Telling twice is harmless, so one slot per hash is enough memory. */
-static status tell_first(kernel *k, const hit *h) {
-    u32 token = (u32)(h->result >> 32);
-    u64 value = (u64)k->event_type << 51 | (u64)h->path << 32 | token;
-    u64 *slot = &k->counters.firsts[mix(value, 0x9E3779B97F4A7C15ull) % FIRSTS];
-    if (*slot == value) return STATUS_OK;
-    *slot = value;
-    return k->ask.first(k->ask.owner, k->event_type, h->path, (u32)h->result, token) ? STATUS_CALLBACK : STATUS_OK;
+static u64 print_of(const kernel *k, u32 token, u32 row) {
+    const prints *p = token & LASTING ? &k->lasting : &k->passing;
+    return p->all[(token & ~LASTING) + row];
+}
+
+static status count_value(kernel *k, counter *e, u32 row, const hit *h) {
+    u32 verdict = (u32)h->result, token = (u32)(h->result >> 32);
+    u64 print = h->value ? h->print : print_of(k, token, row);
+    if (sketch_add(&e->distinct, print)) return STATUS_NO_MEMORY;
+    if (LIKELY(!among_the_least(e, print))) return STATUS_OK;
+    int failed = k->ask.first(k->ask.owner, e->event_type, e->path, verdict, row, token, h->value, h->size);
+    return failed ? STATUS_CALLBACK : STATUS_OK;
+}
+
+static status count_hit(kernel *k, const hit *h) {
+    u32 verdict = (u32)h->result, first = k->verdict_ends[verdict - 1], rows = k->verdict_ends[verdict] - first;
+    for (u32 i = 0; i < rows; i++) {
+        verdict_row row = k->rows[first + i];
+        counter key = {.event_type = k->event_type, .path = h->path, .sub = row.sub, .data_type = row.data_type};
+        counter *e = counter_of(&k->counters, &key);
+        if (!e) return STATUS_NO_MEMORY;
+        count_grade(e, row.grade, k->stamp);
+        count_hour(e, k->hour);
+        e->reasons |= row.reasons;
+        e->via |= row.via;
+        status s = count_value(k, e, i, h);
+        if (s) return s;
+    }
+    return STATUS_OK;
 }
 
 static status trace(kernel *k, const hit *h) {
@@ -161,8 +172,7 @@ status count_line(kernel *k) {
     status s = count_seen(k);
     for (u32 i = 0; !s && i < k->hit_count; i++) {
         const hit *h = &k->hits[i];
-        if ((s = count_hit(k, h)) || (s = tell_first(k, h))) return s;
-        s = trace(k, h);
+        if (!(s = count_hit(k, h))) s = trace(k, h);
     }
     k->tally.overflow_lines += k->event_type == k->types.limit;
     return s;
@@ -188,4 +198,32 @@ u32 verdict_add(kernel *k, const verdict_row *rows, u32 count) {
     k->verdict_ends[0] = 0;
     k->verdict_ends[++k->verdict_count] = k->row_count;
     return k->verdict_count;
+}
+
+static status reserve_prints(prints *p, u32 more) {
+    if (p->capacity - p->count >= more) return STATUS_OK;
+    size_t capacity = 2 * ((size_t)p->count + more);
+    u64 *all = capacity < LASTING ? realloc(p->all, capacity * sizeof *all) : NULL;
+    if (!all) return STATUS_NO_MEMORY;
+    p->all = all;
+    p->capacity = (u32)capacity;
+    return STATUS_OK;
+}
+
+status value_add(kernel *k, u32 verdict, const u64 *fingerprints, int lasting, u32 *token) {
+    prints *p = lasting ? &k->lasting : &k->passing;
+    u32 rows = k->verdict_ends[verdict] - k->verdict_ends[verdict - 1];
+    if (reserve_prints(p, rows)) return STATUS_NO_MEMORY;
+    memcpy(p->all + p->count, fingerprints, rows * sizeof *fingerprints);
+    *token = p->count | (lasting ? LASTING : 0);
+    p->count += rows;
+    return STATUS_OK;
+}
+
+int value_is_known(const kernel *k, u64 result) {
+    u32 verdict = (u32)result, token = (u32)(result >> 32);
+    if (!verdict) return 1;
+    if (verdict > k->verdict_count) return 0;
+    const prints *p = token & LASTING ? &k->lasting : &k->passing;
+    return (token & ~LASTING) + (u64)(k->verdict_ends[verdict] - k->verdict_ends[verdict - 1]) <= p->count;
 }

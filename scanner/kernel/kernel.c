@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT_HITS = 1 << 16, KEPT_TEXT = 1 << 20 };
+enum { KEPT_HITS = 1 << 16, KEPT_TEXT = 1 << 20, KEPT_PRINTS = 1 << 22 };
 
 status scratch_reserve(scratch *s, size_t size) {
     if (s->size >= size) return STATUS_OK;
@@ -79,16 +79,15 @@ status type_of(type_table *t, u64 seed, const u8 *name, u32 size, u32 *out) {
 
 /* ---- lines ---------------------------------------------------------------------------------------------------- */
 
-status hit_add(kernel *k, u32 path, u64 result) {
-    if ((u32)result > k->verdict_count) return STATUS_CALLBACK; /* a verdict that nobody registered */
-    if (!(u32)result) return STATUS_OK;
+status hit_add(kernel *k, hit h) {
+    if (!(u32)h.result) return STATUS_OK;
     if (k->hit_count == k->hit_capacity) {
         hit *hits = realloc(k->hits, 2 * (size_t)k->hit_capacity * sizeof *hits);
         if (!hits) return STATUS_NO_MEMORY;
         k->hits = hits;
         k->hit_capacity *= 2;
     }
-    k->hits[k->hit_count++] = (hit){path, result};
+    k->hits[k->hit_count++] = h;
     return STATUS_OK;
 }
 
@@ -101,7 +100,7 @@ static void start_line(kernel *k) {
 }
 
 static status forget_if_full(kernel *k) {
-    if (LIKELY(!k->memo.full)) return STATUS_OK;
+    if (LIKELY(!k->memo.full && k->passing.count < KEPT_PRINTS)) return STATUS_OK;
     kernel_forget(k);
     return k->ask.forget(k->ask.owner) ? STATUS_CALLBACK : STATUS_OK;
 }
@@ -163,7 +162,7 @@ status kernel_scan(kernel *k, const u8 *start, const u8 *end, const u8 *limit, u
 
 void kernel_forget(kernel *k) {
     memo_clear(&k->memo);
-    counters_forget_firsts(&k->counters);
+    k->passing.count = 0;
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------------- */
@@ -193,13 +192,17 @@ static u8 *copy(const u8 *bytes, u32 size) {
 static status init(kernel *k, const options *o) {
     k->walk = choose_walk(o->simd);
     k->seed = o->seed;
+    k->print_key[0] = o->print_key[0];
+    k->print_key[1] = o->print_key[1];
+    k->hot = o->hot;
     k->event_type_key = copy(o->event_type, k->event_type_key_size = o->event_type_size);
     k->event_time_key = copy(o->event_time, k->event_time_key_size = o->event_time_size);
     k->hit_capacity = 256;
     k->hits = malloc(k->hit_capacity * sizeof *k->hits);
     k->seen = malloc(o->paths * sizeof *k->seen);
     k->masks = malloc((size_t)BATCH * k->tables.mask_words * sizeof *k->masks);
-    if (!k->event_type_key || !k->event_time_key || !k->hits || !k->seen || !k->masks) return STATUS_NO_MEMORY;
+    k->tasks = malloc((size_t)BATCH * (k->tables.bank_count + 2) * sizeof *k->tasks);
+    if (!k->tasks || !k->event_type_key || !k->event_time_key || !k->hits || !k->seen || !k->masks) return STATUS_NO_MEMORY;
     if (paths_init(&k->paths, o->paths) || memo_init(&k->memo, o->memo)) return STATUS_NO_MEMORY;
     return counters_init(&k->counters, o->paths, o->event_types) || types_init(&k->types, o->event_types);
 }
@@ -224,8 +227,9 @@ void kernel_free(kernel *k) {
     memo_free(&k->memo);
     counters_free(&k->counters);
     types_free(&k->types);
-    void *own[] = {k->event_type_key, k->event_time_key, k->seen, k->hits, k->masks, k->text.bytes, k->key.bytes,
-                   k->derived.bytes, k->rows, k->verdict_ends};
+    void *own[] = {k->event_type_key, k->event_time_key, k->seen, k->hits, k->masks, k->tasks, k->text.bytes, k->key.bytes,
+                   k->derived.bytes, k->rows, k->verdict_ends, k->passing.all, k->lasting.all,
+                   k->specimens};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) free(own[i]);
     free(k);
 }

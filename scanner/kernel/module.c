@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEARN, DECIDE, FIRST, REFUSE, FORGET, TRACE, CALLBACKS };
+enum { LEARN, DECIDE, FIRST, REFUSE, SPECIMEN, FORGET, TRACE, CALLBACKS };
 
 typedef struct {
     PyObject_HEAD
@@ -44,10 +44,10 @@ static int as_u64(PyObject *number, u64 *out) {
     return 0;
 }
 
-static int as_verdict(const KernelObject *self, PyObject *number, u64 *out) {
+static int as_result(const KernelObject *self, PyObject *number, u64 *out) {
     if (as_u64(number, out)) return -1;
-    if ((u32)*out <= self->core->verdict_count) return 0;
-    PyErr_SetString(PyExc_ValueError, "a verdict that was not registered");
+    if (value_is_known(self->core, *out)) return 0;
+    PyErr_SetString(PyExc_ValueError, "a value that was not registered");
     return -1;
 }
 
@@ -58,7 +58,7 @@ static int read_lesson(const KernelObject *self, PyObject *told, lesson *out) {
     }
     out->emits = PyObject_IsTrue(PyTuple_GetItem(told, 1));
     if (out->emits < 0 || as_u32(PyTuple_GetItem(told, 0), &out->context)) return -1;
-    return as_verdict(self, PyTuple_GetItem(told, 2), &out->key);
+    return as_result(self, PyTuple_GetItem(told, 2), &out->key);
 }
 
 static int ask_learn(void *owner, u32 path, u32 parent, const u8 *key, u32 size, lesson *out) {
@@ -93,14 +93,28 @@ static int ask_decide(void *owner, const u8 *value, u32 size, const u64 *mask, u
     PyObject *told =
         PyObject_CallFunction(self->callbacks[DECIDE], "y#NI", (const char *)value, (Py_ssize_t)size, number, context);
     if (!told) return -1;
-    int failed = as_verdict(self, told, out);
+    int failed = as_result(self, told, out);
     Py_DECREF(told);
     return failed;
 }
 
-static int ask_first(void *owner, u32 event_type, u32 path, u32 verdict, u32 token) {
+static int ask_specimen(void *owner, u32 kind, u32 context, u32 *verdict) {
     KernelObject *self = owner;
-    return done(PyObject_CallFunction(self->callbacks[FIRST], "IIII", event_type, path, verdict, token));
+    *verdict = 0;
+    if (!self->callbacks[SPECIMEN]) return 0;
+    PyObject *told = PyObject_CallFunction(self->callbacks[SPECIMEN], "II", kind, context);
+    if (!told) return -1;
+    int failed = as_u32(told, verdict);
+    Py_DECREF(told);
+    if (failed || *verdict <= self->core->verdict_count) return failed;
+    PyErr_SetString(PyExc_ValueError, "a verdict that was not registered");
+    return -1;
+}
+
+static int ask_first(void *owner, u32 event_type, u32 path, u32 verdict, u32 row, u32 token, const u8 *value, u32 size) {
+    KernelObject *self = owner;
+    return done(PyObject_CallFunction(self->callbacks[FIRST], "(II)(III)y#", event_type, path, verdict, row, token,
+                                      (const char *)value, (Py_ssize_t)size));
 }
 
 static int ask_refuse(void *owner, const u8 *line, size_t size) {
@@ -122,7 +136,7 @@ static int ask_trace(void *owner, u64 line, u32 path, u32 verdict, u32 token) {
 
 static int check_callbacks(const KernelObject *self) {
     for (u32 i = 0; i < CALLBACKS; i++) {
-        if (self->callbacks[i] ? PyCallable_Check(self->callbacks[i]) : i >= FORGET) continue;
+        if (self->callbacks[i] ? PyCallable_Check(self->callbacks[i]) : i >= SPECIMEN) continue;
         PyErr_SetString(PyExc_TypeError, "learn, decide, first and refuse must be given; all callbacks must be callable");
         return -1;
     }
@@ -139,7 +153,7 @@ static int check_options(const options *o) {
 }
 
 static kernel *new_core(KernelObject *self, const Py_buffer *blob, const options *o) {
-    questions ask = {self, ask_learn, ask_decide, ask_first, ask_refuse, ask_forget,
+    questions ask = {self, ask_learn, ask_decide, ask_specimen, ask_first, ask_refuse, ask_forget,
                      self->callbacks[TRACE] ? ask_trace : NULL};
     tables t;
     const char *wrong = tables_read(&t, blob->buf, (size_t)blob->len);
@@ -159,18 +173,29 @@ static u64 random_seed(void) {
 }
 
 static PyObject *kernel_py_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"tables", "learn", "decide", "first", "refuse", "forget", "trace", "event_type",
-                            "event_time", "paths", "memo", "event_types", "simd", NULL};
+    static char *names[] = {"tables", "learn", "decide", "first", "refuse", "specimen", "forget", "trace",
+                            "event_type", "event_time", "paths", "memo", "event_types", "simd", "key", "hot", "luhn", NULL};
     PyObject *calls[CALLBACKS] = {NULL};
     Py_buffer blob;
     const char *event_type = "event_type", *event_time = "event_time";
     Py_ssize_t event_type_size = 10, event_time_size = 10;
     options o = {.paths = 1 << 17, .memo = 1 << 20, .event_types = MAX_EVENT_TYPES, .simd = 1, .seed = random_seed()};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*|$OOOOOOy#y#IIIp:Kernel", names, &blob, &calls[LEARN], &calls[DECIDE],
-                                     &calls[FIRST], &calls[REFUSE], &calls[FORGET], &calls[TRACE], &event_type,
-                                     &event_type_size, &event_time, &event_time_size, &o.paths, &o.memo, &o.event_types,
-                                     &o.simd))
+    const char *key = NULL, *hot = NULL, *luhn = NULL;
+    Py_ssize_t key_size = 0, hot_size = 0, luhn_size = 0;
+    memset(o.hot.bits, 0xFF, sizeof o.hot.bits);
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*|$OOOOOOOy#y#IIIpy#y#y#:Kernel", names, &blob, &calls[LEARN],
+                                     &calls[DECIDE], &calls[FIRST], &calls[REFUSE], &calls[SPECIMEN], &calls[FORGET],
+                                     &calls[TRACE], &event_type, &event_type_size, &event_time, &event_time_size, &o.paths,
+                                     &o.memo, &o.event_types, &o.simd, &key, &key_size, &hot, &hot_size, &luhn, &luhn_size))
         return NULL;
+    if ((key && key_size != sizeof o.print_key) || (hot && hot_size != sizeof o.hot.bits) ||
+        luhn_size > (Py_ssize_t)sizeof o.hot.luhn) {
+        PyBuffer_Release(&blob);
+        return PyErr_Format(PyExc_ValueError, "a key has 16 bytes, hot has 16, luhn not more than a mask");
+    }
+    if (key) memcpy(o.print_key, key, sizeof o.print_key);
+    if (hot) memcpy(o.hot.bits, hot, sizeof o.hot.bits);
+    if (luhn) memcpy(o.hot.luhn, luhn, (size_t)luhn_size);
     o.event_type = (const u8 *)event_type;
     o.event_time = (const u8 *)event_time;
     o.event_type_size = (u32)event_type_size;
@@ -279,6 +304,45 @@ static PyObject *kernel_py_verdict(KernelObject *self, PyObject *rows) {
     return id;
 }
 
+static int read_prints(PyObject *tuple, u64 *out) {
+    for (Py_ssize_t i = 0; i < PyTuple_Size(tuple); i++) {
+        if (as_u64(PyTuple_GetItem(tuple, i), &out[i])) return -1;
+        if (out[i]) continue;
+        PyErr_SetString(PyExc_ValueError, "a fingerprint is never 0");
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *add_value(KernelObject *self, u32 verdict, PyObject *tuple, int lasting) {
+    const kernel *k = self->core;
+    size_t count = (size_t)PyTuple_Size(tuple);
+    if (!verdict || verdict > k->verdict_count || count != k->verdict_ends[verdict] - k->verdict_ends[verdict - 1]) {
+        PyErr_SetString(PyExc_ValueError, "a fingerprint for each row of a registered verdict");
+        return NULL;
+    }
+    u64 *prints = malloc(count * sizeof *prints + 1);
+    u32 token = 0;
+    if (!prints) return PyErr_NoMemory();
+    int failed = read_prints(tuple, prints);
+    status s = failed ? STATUS_OK : value_add(self->core, verdict, prints, lasting, &token);
+    free(prints);
+    if (failed) return NULL;
+    return s ? PyErr_NoMemory() : PyLong_FromUnsignedLongLong((u64)token << 32 | verdict);
+}
+
+static PyObject *kernel_py_value(KernelObject *self, PyObject *args) {
+    unsigned long verdict;
+    PyObject *prints;
+    int lasting = 0;
+    if (!PyArg_ParseTuple(args, "kO|p:value", &verdict, &prints, &lasting)) return NULL;
+    PyObject *tuple = PySequence_Tuple(prints);
+    if (!tuple) return NULL;
+    PyObject *result = add_value(self, verdict > UINT32_MAX ? 0 : (u32)verdict, tuple, lasting);
+    Py_DECREF(tuple);
+    return result;
+}
+
 static PyObject *kernel_py_mask(KernelObject *self, PyObject *args) {
     Py_buffer text;
     u64 mask[MAX_MASK_WORDS] = {0};
@@ -323,9 +387,11 @@ static PyObject *counter_rows(const counters *c) {
     PyObject *rows = PyList_New(0);
     for (u32 i = 0; rows && i < c->count; i++) {
         const counter *e = &c->entries[i];
-        append(&rows, Py_BuildValue("(IIII(KKK)IIKK)", e->event_type, e->path, e->sub, e->data_type, (number)e->events[0],
-                                    (number)e->events[1], (number)e->events[2], e->reasons, e->via, (number)e->first,
-                                    (number)e->last));
+        u8 distinct[SKETCH_BYTES];
+        u32 size = sketch_bytes(&e->distinct, distinct);
+        append(&rows, Py_BuildValue("(IIII(KKK)IIKKy#)", e->event_type, e->path, e->sub, e->data_type,
+                                    (number)e->events[0], (number)e->events[1], (number)e->events[2], e->reasons, e->via,
+                                    (number)e->first, (number)e->last, (const char *)distinct, (Py_ssize_t)size));
     }
     return rows;
 }
@@ -366,9 +432,38 @@ static PyObject *get_overflow(KernelObject *self, void *unused) {
 
 /* ---- module -------------------------------------------------------------------------------------------------- */
 
+/* ---- what the kernel knows by itself, for tests and for the plain engine ---------------------------------------- */
+
+static PyObject *py_fingerprint(PyObject *module, PyObject *args) {
+    (void)module;
+    const char *key, *text;
+    Py_ssize_t key_size, size;
+    u64 words[2];
+    if (!PyArg_ParseTuple(args, "y#y#:fingerprint", &key, &key_size, &text, &size)) return NULL;
+    if (key_size != sizeof words) return PyErr_Format(PyExc_ValueError, "a key has 16 bytes");
+    memcpy(words, key, sizeof words);
+    return PyLong_FromUnsignedLongLong(fingerprint(words, (const u8 *)text, (size_t)size));
+}
+
+static PyObject *py_is_hot(PyObject *module, PyObject *args) {
+    (void)module;
+    unsigned int kind;
+    const char *text;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "Iy#:is_hot", &kind, &text, &size)) return NULL;
+    return PyBool_FromLong(kind < HOT_KINDS && hot_is((hot_kind)kind, (const u8 *)text, (size_t)size));
+}
+
+static PyMethodDef functions[] = {
+    {"fingerprint", py_fingerprint, METH_VARARGS, "fingerprint(key, text) -> 64 bits, never 0"},
+    {"is_hot", py_is_hot, METH_VARARGS, "is_hot(kind, text) -> whether all such values are judged alike"},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyMethodDef methods[] = {
     {"scan", (PyCFunction)kernel_py_scan, METH_VARARGS, "scan(buffer, start, end) -> (lines, bytes) done"},
     {"verdict", (PyCFunction)kernel_py_verdict, METH_O, "verdict(rows) -> id, from 1"},
+    {"value", (PyCFunction)kernel_py_value, METH_VARARGS, "value(verdict, fingerprints, lasting=False) -> result"},
     {"mask", (PyCFunction)kernel_py_mask, METH_VARARGS, "mask(text) -> which rules may match"},
     {"take", (PyCFunction)kernel_py_take, METH_NOARGS, "take() -> what was counted since the last call"},
     {"event_types", (PyCFunction)kernel_py_event_types, METH_NOARGS, "event_types() -> names by id"},
@@ -409,7 +504,7 @@ static int fill_module(PyObject *module) {
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill_module}, {0, NULL}};
 
 static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_kernel", "The scan kernel.", 0, NULL, module_slots, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "_kernel", "The scan kernel.", 0, functions, module_slots, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__kernel(void) { return PyModuleDef_Init(&definition); }

@@ -1,7 +1,7 @@
 /* Values -> masks. The automata only say what *may* be there; whoever is asked then decides.
  *
- * A step of an automaton waits for the one before, so the values of a batch run in LANES lanes side by side: the waits
- * overlap. A lane with nothing left to do runs over blanks until the others are done. */
+ * A step of an automaton waits for the one before, so LANES texts run side by side, each through its own automaton: the
+ * waits overlap. */
 #include "text.h"
 
 #include <stdlib.h>
@@ -25,15 +25,6 @@ static void run(const automaton *a, const u8 *p, size_t size, u64 *mask, u32 wor
     }
 }
 
-static int accepts(const automaton *a, const u8 *p, size_t size) {
-    u32 state = a->start;
-    for (size_t i = 0; i <= size; i++) {
-        state = step(a, state, i < size ? p[i] : PAD);
-        if (state >= a->accept0) return 1;
-    }
-    return 0;
-}
-
 static int has(const u64 *mask, u32 bit) { return mask[bit / 64] >> bit % 64 & 1; }
 static void set(u64 *mask, u32 bit) { mask[bit / 64] |= 1ull << bit % 64; }
 static void clear(u64 *mask, u32 bit) { mask[bit / 64] &= ~(1ull << bit % 64); }
@@ -44,27 +35,50 @@ static int any(const u64 *mask, u32 words) {
     return all != 0;
 }
 
-/* The rules' bits come from the banks whose gates the text has passed. */
-static void open_banks(const tables *t, const u8 *text, size_t size, u64 *mask) {
-    for (u32 i = 0; i < t->bank_count; i++) {
-        u32 bit = t->digits_bit + 1 + i;
-        if (!has(mask, bit)) continue;
-        clear(mask, bit);
-        run(&t->banks[i], text, size, mask, t->mask_words);
+/* Main, and then the banks whose gates the text has passed: from them the rules' bits come. */
+static void run_main(const tables *t, const u8 *text, size_t size, u64 *mask) {
+    u64 said = 0;
+    u32 state = t->main.start;
+    for (size_t i = 0; i <= size; i++) {
+        state = step(&t->main, state, i < size ? text[i] : PAD);
+        said |= t->says[state];
     }
+    if (said & MAIN_JSON) set(mask, t->json);
+    if (said & MAIN_PERCENT) set(mask, t->percent);
+    for (u64 banks = said >> MAIN_BANKS; banks; banks &= banks - 1)
+        run(&t->banks[__builtin_ctzll(banks)], text, size, mask, t->mask_words);
 }
 
-/* BARE needs a context word, and without one in the key only a word in the text itself can be it. */
-static void clear_bare(const tables *t, const u8 *text, size_t size, int high, u64 *mask) {
-    if (has(mask, t->bare) && !high && !accepts(&t->words, text, size)) clear(mask, t->bare);
+/* Are there digits, are there letters? */
+enum { DIGITS = 1, LETTERS = 2 };
+
+static u32 kinds_in(const u8 *p, size_t size) {
+    u32 found = 0;
+    for (size_t i = 0; i < size; i++) found |= (u32)((u8)(p[i] - '0') < 10) | (u32)((u8)((p[i] | 0x20) - 'a') < 26) << 1;
+    return found;
+}
+
+/* Context-only patterns need a digit and, where the key is none, a phrase. Only in ASCII are its words known. */
+typedef enum { NO_PHRASE, A_PHRASE, PERHAPS } phrase;
+
+static phrase phrase_in(const u8 *text, size_t size, int high) {
+    u32 kinds = kinds_in(text, size);
+    if (!(kinds & DIGITS)) return NO_PHRASE;
+    if (high) return A_PHRASE;
+    return kinds & LETTERS ? PERHAPS : NO_PHRASE;
+}
+
+static void nominate_bare(const tables *t, const u8 *text, size_t size, int high, u64 *mask) {
+    phrase p = phrase_in(text, size, high);
+    if (p == A_PHRASE) set(mask, t->bare);
+    if (p == PERHAPS) run(&t->words, text, size, mask, t->mask_words);
 }
 
 /* Would a pass over this derived text find anything to confirm? */
 static int derived_matters(const tables *t, const u8 *text, size_t size) {
     u64 mask[MAX_MASK_WORDS] = {0};
-    run(&t->main, text, size, mask, t->mask_words);
-    open_banks(t, text, size, mask);
-    clear_bare(t, text, size, any_high(text, size), mask);
+    run_main(t, text, size, mask);
+    nominate_bare(t, text, size, any_high(text, size), mask);
     clear(mask, t->percent);
     clear(mask, t->base64);
     clear(mask, t->digits_bit);
@@ -159,122 +173,153 @@ static status find_base64(const tables *t, scratch *derived, const u8 *text, siz
     return STATUS_OK;
 }
 
-/* Everything but the main automaton, which has run. */
-static status refine(const tables *t, scratch *derived, const u8 *text, size_t size, int high, int emits, u64 *mask) {
-    open_banks(t, text, size, mask);
-    if (UNLIKELY(high) && accepts(&t->digits, text, size)) set(mask, t->digits_bit);
+/* Readings: digits of other scripts, base64, percent-encoding. */
+static status find_readings(const tables *t, scratch *derived, const u8 *text, size_t size, int high, int emits, u64 *mask) {
+    if (UNLIKELY(high)) run(&t->digits, text, size, mask, t->mask_words);
     if (size >= MIN_BASE64 && find_base64(t, derived, text, size, emits, mask)) return STATUS_NO_MEMORY;
-    if (emits) return STATUS_OK;
-    clear_bare(t, text, size, high, mask);
-    return has(mask, t->percent) ? clear_percent(t, derived, text, size, mask) : STATUS_OK;
+    return !emits && has(mask, t->percent) ? clear_percent(t, derived, text, size, mask) : STATUS_OK;
 }
 
 status nominate_text(const tables *t, scratch *derived, const u8 *text, size_t size, int emits, u64 *mask) {
-    run(&t->main, text, size, mask, t->mask_words);
-    return refine(t, derived, text, size, any_high(text, size), emits, mask);
+    int high = any_high(text, size);
+    run_main(t, text, size, mask);
+    nominate_bare(t, text, size, high, mask);
+    return find_readings(t, derived, text, size, high, emits, mask);
 }
 
 /* ---- batches -------------------------------------------------------------------------------------------------- */
 
+/* One text on its way through one automaton */
 typedef struct {
+    const automaton *a;
+    const u8 *text;
+    size_t left;
+    size_t state;
+    u64 *mask;
+} lane;
+
+/* Main says something at every other byte, a bank hardly ever. So what main says is united without asking whether it is
+ * anything (`says`, a word for each state), and the masks of the others are looked up where they accept. */
+typedef const u64 *speech;
+#define INLINED static inline __attribute__((always_inline))
+
+static u64 *mask_of(const kernel *k, u32 job) { return k->masks + (size_t)job * k->tables.mask_words; }
+
+static lane lane_of(const kernel *k, const run_task *task) {
+    const job *j = &k->jobs[task->job];
+    return (lane){task->a, j->text, j->size, task->a->start, mask_of(k, task->job)};
+}
+
+static void accept(const lane *l, size_t state, u32 words) {
+    if (UNLIKELY(state >= l->a->accept0)) add_mask(l->mask, l->a, (u32)state, words);
+}
+
+INLINED void finish(lane *l, speech says, u32 words) {
+    u64 said = 0;
+    for (size_t i = 0; i <= l->left; i++) {
+        l->state = step(l->a, (u32)l->state, i < l->left ? l->text[i] : PAD);
+        if (says) said |= says[l->state];
+        else accept(l, l->state, words);
+    }
+    if (says) *l->mask |= said;
+}
+
+/* As many steps in each lane as the shortest text has left; the loops over lanes are unrolled. */
+INLINED void advance(lane l[LANES], speech says, const automaton *main, u32 words) {
     const u8 *text[LANES];
-    size_t left[LANES];
-    u32 state[LANES];
-    u64 *mask[LANES];
-    u32 next, busy;
-    u64 idle[MAX_MASK_WORDS]; /* the mask of a lane that has no value */
-} lanes;
-
-static const u8 blanks[64] = "                                                               ";
-
-static void refill(lanes *l, u32 i, const kernel *k) {
-    while (l->next < k->job_count && k->jobs[l->next].emits) l->next++; /* these ask the memo first */
-    l->state[i] = k->tables.main.start;
-    if (l->next < k->job_count) {
-        const job *j = &k->jobs[l->next];
-        l->text[i] = j->text;
-        l->left[i] = j->size;
-        l->mask[i] = k->masks + (size_t)l->next++ * k->tables.mask_words;
-        l->busy++;
-    } else {
-        l->text[i] = blanks;
-        l->left[i] = sizeof blanks;
-        l->mask[i] = l->idle;
-    }
-}
-
-static void finish_lane(lanes *l, u32 i, const kernel *k) {
-    const automaton *a = &k->tables.main;
-    if (l->mask[i] != l->idle) {
-        u32 state = step(a, l->state[i], PAD);
-        if (state >= a->accept0) add_mask(l->mask[i], a, state, k->tables.mask_words);
-        l->busy--;
-    }
-    refill(l, i, k);
-}
-
-/* `steps` steps in each lane; the loops over lanes are unrolled, their arrays live in registers */
-static void advance(lanes *l, const automaton *a, size_t steps, u32 words) {
-    const u16 *table = a->table;
-    const u8 *classes = a->classes, *text[LANES];
-    size_t state[LANES];
-    u32 shift = a->shift, accept0 = a->accept0;
-    for (u32 i = 0; i < LANES; i++) text[i] = l->text[i], state[i] = l->state[i];
+    size_t state[LANES], steps = l[0].left;
+    u64 said[LANES] = {0};
+    for (u32 i = 1; i < LANES; i++) steps = l[i].left < steps ? l[i].left : steps;
+    for (u32 i = 0; i < LANES; i++) text[i] = l[i].text, state[i] = l[i].state;
     for (size_t at = 0; at < steps; at++) {
         u32 accepted = 0;
         for (u32 i = 0; i < LANES; i++) {
-            state[i] = table[state[i] << shift | classes[text[i][at]]];
-            accepted |= state[i] >= accept0;
+            const automaton *a = says ? main : l[i].a;
+            state[i] = a->table[state[i] << a->shift | a->classes[text[i][at]]];
+            if (says) said[i] |= says[state[i]];
+            else accepted |= state[i] >= a->accept0;
         }
-        if (LIKELY(!accepted)) continue;
-        for (u32 i = 0; i < LANES; i++)
-            if (state[i] >= accept0) add_mask(l->mask[i], a, (u32)state[i], words);
+        if (says || LIKELY(!accepted)) continue;
+        for (u32 i = 0; i < LANES; i++) accept(&l[i], state[i], words);
     }
     for (u32 i = 0; i < LANES; i++) {
-        l->state[i] = (u32)state[i];
-        l->text[i] += steps;
-        l->left[i] -= steps;
+        l[i].state = state[i];
+        l[i].text += steps;
+        l[i].left -= steps;
+        if (says) *l[i].mask |= said[i];
     }
 }
 
-static void run_lanes(kernel *k) {
-    lanes l = {.next = 0, .busy = 0};
+INLINED void run_tasks(const kernel *k, speech says) {
+    u32 words = k->tables.mask_words, next = 0, count = k->task_count;
+    lane l[LANES];
+    u32 busy = count < LANES ? count : LANES;
+    for (; next < busy; next++) l[next] = lane_of(k, &k->tasks[next]);
+    while (busy == LANES) {
+        advance(l, says, &k->tables.main, words);
+        for (u32 i = 0; i < busy; i++) {
+            if (l[i].left) continue;
+            finish(&l[i], says, words);
+            if (next < count) l[i] = lane_of(k, &k->tasks[next++]);
+            else l[i--] = l[--busy];
+        }
+    }
+    for (u32 i = 0; i < busy; i++) finish(&l[i], says, words);
+}
+
+/* What main said becomes tasks for the banks; and for the words, if they matter. */
+static void add_tasks(kernel *k, u32 number) {
+    const tables *t = &k->tables;
+    const job *j = &k->jobs[number];
+    u64 *mask = mask_of(k, number), said = *mask;
+    *mask = 0;
+    for (u64 banks = said >> MAIN_BANKS; banks; banks &= banks - 1)
+        k->tasks[k->task_count++] = (run_task){&t->banks[__builtin_ctzll(banks)], number};
+    if (said & MAIN_JSON) set(mask, t->json);
+    if (said & MAIN_PERCENT) set(mask, t->percent);
+    phrase p = phrase_in(j->text, j->size, (int)j->high);
+    if (p == A_PHRASE) set(mask, t->bare);
+    if (p == PERHAPS) k->tasks[k->task_count++] = (run_task){&t->words, number};
+}
+
+static void run_automata(kernel *k) {
     memset(k->masks, 0, (size_t)k->job_count * k->tables.mask_words * sizeof *k->masks);
-    for (u32 i = 0; i < LANES; i++) refill(&l, i, k);
-    while (l.busy) {
-        size_t steps = l.left[0];
-        for (u32 i = 1; i < LANES; i++) steps = l.left[i] < steps ? l.left[i] : steps;
-        advance(&l, &k->tables.main, steps, k->tables.mask_words);
-        for (u32 i = 0; i < LANES; i++)
-            if (!l.left[i]) finish_lane(&l, i, k);
-    }
+    k->task_count = 0;
+    for (u32 i = 0; i < k->job_count; i++) k->tasks[k->task_count++] = (run_task){&k->tables.main, i};
+    run_tasks(k, k->tables.says);
+    k->task_count = 0;
+    for (u32 i = 0; i < k->job_count; i++) add_tasks(k, i);
+    run_tasks(k, NULL);
 }
 
-static status decide(kernel *k, const job *j, u64 *mask) {
+static status decide(kernel *k, const job *j, const u64 *mask) {
     u32 context = k->paths.entries[j->path].context;
     u64 hash = memo_hash(k->seed, j->text, j->size, context, j->number), result;
     const memo_entry *known = memo_find(&k->memo, hash, j->text, j->size, context, j->number);
     if (LIKELY(known != NULL)) {
         result = known->result;
     } else {
-        if (j->emits && nominate_text(&k->tables, &k->derived, j->text, j->size, 1, mask)) return STATUS_NO_MEMORY;
         if (k->ask.decide(k->ask.owner, j->text, j->size, mask, context, &result)) return STATUS_CALLBACK;
         memo_add(&k->memo, hash, j->text, j->size, context, j->number, result);
     }
-    return (u32)result ? hit_add(k, j->path, result) : STATUS_OK;
+    return hit_add(k, (hit){.path = j->path, .result = result});
+}
+
+static status judge(kernel *k, const job *j, u64 *mask) {
+    u32 hot;
+    status s = hot_verdict(k, j, mask, &hot);
+    if (s) return s;
+    if (!hot) return j->emits || any(mask, k->tables.mask_words) ? decide(k, j, mask) : STATUS_OK;
+    return hit_add(k, (hit){j->path, j->size, hot, fingerprint(k->print_key, j->text, j->size), j->text});
 }
 
 status nominate_batch(kernel *k) {
-    u32 words = k->tables.mask_words;
-    run_lanes(k);
+    run_automata(k);
     for (u32 i = 0; i < k->job_count; i++) {
         const job *j = &k->jobs[i];
-        u64 *mask = k->masks + (size_t)i * words;
-        if (!j->emits) {
-            if (refine(&k->tables, &k->derived, j->text, j->size, j->high, 0, mask)) return STATUS_NO_MEMORY;
-            if (!any(mask, words)) continue;
-        }
-        status s = decide(k, j, mask);
+        u64 *mask = mask_of(k, i);
+        status s = find_readings(&k->tables, &k->derived, j->text, j->size, j->high, j->emits, mask);
+        if (!s && (j->emits || any(mask, k->tables.mask_words))) s = judge(k, j, mask);
         if (s) return s;
     }
     k->job_count = 0;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 2, HEADER = 40, AUTOMATON_HEADER = 16 };
+enum { VERSION = 4, HEADER = 40, AUTOMATON_HEADER = 16 };
 
 typedef struct { const u8 *at; size_t left; } reader;
 
@@ -62,7 +62,23 @@ static const char *read_header(tables *t, reader *r) {
     t->skips = number_at(head, 8);
     t->bank_count = number_at(head, 9);
     if (t->bank_count > MAX_BANKS) return "there are too many banks";
-    if (t->bank_count && t->digits_bit + t->bank_count >= 64 * t->mask_words) return "a bit is outside the mask";
+    for (u32 kind = 0; kind < HOT_KINDS; kind++) {
+        const u8 *may = take(r, 8 * (size_t)t->mask_words);
+        if (!may) return "the tables are cut off";
+        memcpy(t->in_addresses[kind], may, 8 * (size_t)t->mask_words);
+    }
+    return NULL;
+}
+
+/* Main accepts with one word, its own; spread over all states, so that nobody asks whether one accepts. */
+static const char *spread(tables *t) {
+    const automaton *a = &t->main;
+    t->says = calloc(a->states, sizeof *t->says);
+    if (!t->says) return "no memory";
+    for (u32 state = a->accept0; state < a->states; state++) t->says[state] = a->accepts[state - a->accept0];
+    u64 known = t->bank_count + MAIN_BANKS < 64 ? (1ull << (t->bank_count + MAIN_BANKS)) - 1 : ~0ull;
+    for (u32 state = 0; state < a->states; state++)
+        if (t->says[state] & ~known) return "there is a gate without a bank";
     return NULL;
 }
 
@@ -75,15 +91,18 @@ const char *tables_read(tables *t, const u8 *blob, size_t size) {
     u8 *memory = t->memory = aligned_alloc(64, room);
     if (!memory) return "no memory";
     automaton *all[] = {&t->main, &t->words, &t->digits};
-    for (u32 i = 0; i < 3 && !wrong; i++) wrong = read_automaton(all[i], &r, t->mask_words, &memory);
+    for (u32 i = 0; i < 3 && !wrong; i++) wrong = read_automaton(all[i], &r, i ? t->mask_words : 1, &memory);
     for (u32 i = 0; i < t->bank_count && !wrong; i++)
         wrong = read_automaton(&t->banks[i], &r, t->mask_words, &memory);
     if (!wrong && r.left) wrong = "something follows the tables";
+    if (!wrong) wrong = spread(t);
     if (wrong) tables_free(t);
     return wrong;
 }
 
 void tables_free(tables *t) {
     free(t->memory);
+    free(t->says);
     t->memory = NULL;
+    t->says = NULL;
 }

@@ -53,8 +53,8 @@ static inline void mark_seen(kernel *k, path_entry *e, u32 path) {
     k->seen[k->seen_count++] = path;
 }
 
-static inline status wait_for_mask(kernel *k, const u8 *text, u32 size, u32 path, u32 number, u32 high, u32 emits) {
-    k->jobs[k->job_count++] = (job){text, size, path, (u8)number, (u8)high, (u8)emits};
+static inline status wait_for_mask(kernel *k, job j) {
+    k->jobs[k->job_count++] = j;
     return LIKELY(k->job_count < BATCH) ? STATUS_OK : nominate_batch(k);
 }
 
@@ -122,7 +122,8 @@ static inline status string_value(kernel *k, u32 path, const u8 *text, const u8 
     mark_seen(k, e, path);
     u32 emits = e->flags & PATH_EMITS;
     if (!emits && skipped(k, text, (u32)size, features)) return STATUS_OK;
-    return wait_for_mask(k, text, (u32)size, path, 0, high, emits);
+    u8 own = features & HAS_ESCAPE ? 1 : 0;
+    return wait_for_mask(k, (job){text, (u32)size, path, 0, (u8)high, (u8)emits, own});
 }
 
 static inline status number_value(kernel *k, u32 path, const u8 *text, const u8 *end) {
@@ -130,7 +131,7 @@ static inline status number_value(kernel *k, u32 path, const u8 *text, const u8 
     mark_seen(k, e, path);
     u32 emits = e->flags & PATH_EMITS, size = (u32)(end - text);
     if (!emits && size < 9 && k->tables.skips & SKIP_SHORT_NUMBER) return STATUS_OK;
-    return wait_for_mask(k, text, size, path, 1, 0, emits);
+    return wait_for_mask(k, (job){text, size, path, 1, 0, (u8)emits, 0});
 }
 
 /* A key that is not the expected one: decode, look up, learn. */
@@ -258,7 +259,7 @@ key:
     }
     top->current = path;
     if (UNLIKELY(e->flags & (IS_EVENT_TYPE | IS_EVENT_TIME))) forget_event(k, e->flags);
-    if (UNLIKELY(e->key) && (s = hit_add(k, path, e->key))) return s;
+    if (UNLIKELY(e->key) && (s = hit_add(k, (hit){.path = path, .result = e->key}))) return s;
     p = skip_blanks(p, end);
     if (UNLIKELY(p == end || *p != ':')) return STATUS_REFUSED;
     p++;

@@ -19,7 +19,9 @@ PAD = b'"'
 DIGITS = frozenset(b"0123456789")
 HEX = frozenset(b"0123456789abcdefABCDEF")
 SKIP_ALL = 15
-VERSION = 2
+VERSION = 4
+HOT_KINDS = 4
+MAIN_JSON, MAIN_PERCENT, MAIN_BANKS = 0, 1, 2  # bits of what main says
 
 Steps = tuple[frozenset[int], ...]
 
@@ -48,7 +50,7 @@ class Sequence(NamedTuple):
     bit: int
 
 
-def _automaton(sequences: list[Sequence], words: int, *, absorbing: bool = False, padded_start: bool = True) -> bytes:
+def _automaton(sequences: list[Sequence], words: int, *, padded_start: bool = True) -> bytes:
     """Subset construction over (sequence, position) pairs; accepting states last."""
     start: frozenset[tuple[int, int]] = frozenset()
     if padded_start:
@@ -57,8 +59,7 @@ def _automaton(sequences: list[Sequence], words: int, *, absorbing: bool = False
     for state in queue:
         row = []
         for byte in range(256):
-            done = absorbing and _accepted(state, sequences)
-            after = state if done else _step(state, sequences, byte)
+            after = _step(state, sequences, byte)
             if after not in order:
                 order[after] = len(order)
                 queue.append(after)
@@ -114,53 +115,54 @@ FULL_WIDTH = (
 
 
 def _header(bits: Bits, skips: int, banks: int) -> bytes:
-    return _padded(b"DSRA" + struct.pack("<9I", VERSION, bits.words, *bits.special, skips, banks))
+    header = _padded(b"DSRA" + struct.pack("<9I", VERSION, bits.words, *bits.special, skips, banks))
+    return header + bytes(8 * bits.words * HOT_KINDS)
 
 
 @cache
 def tables(words: int = 1, skips: int = SKIP_ALL) -> bytes:
     bits = Bits(words)
-    bare, json_bit, percent, _, digits = bits.special
+    bare, _, _, _, digits = bits.special
     percent_steps = (frozenset(b"%"), frozenset(b"234567"), HEX)
     main = [
-        Sequence(literal(b"@"), bits.base),
-        Sequence((DIGITS,) * 5, digits + 1),
-        Sequence(literal(b'"pw="'), bits.base + 2),
-        Sequence((DIGITS,) * 4, bare),
-        Sequence(literal(b'"{'), json_bit),
-        Sequence(percent_steps, percent),
+        Sequence(literal(b'"{'), MAIN_JSON),
+        Sequence(percent_steps, MAIN_PERCENT),
+        Sequence(literal(b"@"), MAIN_BANKS),
+        Sequence(literal(b'"pw="'), MAIN_BANKS),
+        Sequence((DIGITS,) * 5, MAIN_BANKS + 1),
     ]
     phone = tuple(frozenset({upper, lower}) for upper, lower in zip(b"PHONE", b"phone", strict=True))
-    word = [Sequence((WORD_EDGE, *phone, WORD_EDGE), 0)]
-    digit = [Sequence(steps, 0) for steps in FULL_WIDTH]
-    bank = [Sequence((DIGITS,) * 9, bits.base + 1)]
-    automata = [_automaton(main, words), _automaton(word, words, absorbing=True)]
-    automata += [_automaton(digit, words), _automaton(bank, words)]
-    return _header(bits, skips, 1) + b"".join(automata)
+    word = [Sequence((WORD_EDGE, *phone, WORD_EDGE), bare)]
+    digit = [Sequence(steps, digits) for steps in FULL_WIDTH]
+    banks = [
+        [Sequence(literal(b"@"), bits.base), Sequence(literal(b'"pw="'), bits.base + 2)],
+        [Sequence((DIGITS,) * 9, bits.base + 1)],
+    ]
+    automata = [_automaton(main, 1), *(_automaton(each, words) for each in (word, digit, *banks))]
+    return _header(bits, skips, len(banks)) + b"".join(automata)
 
 
 def _main(text: bytes, bits: Bits) -> int:
-    bare, json_bit, percent, _, _ = bits.special
+    _, json_bit, percent, _, _ = bits.special
     found = {
         bits.base: b"@" in text,
         bits.base + 1: re.search(rb"[0-9]{9}", text),
         bits.base + 2: b'"pw="' in PAD + text + PAD,
-        bare: re.search(rb"[0-9]{4}", text),
         json_bit: b'"{' in PAD + text + PAD,
         percent: re.search(rb"%[2-7][0-9a-fA-F]", text),
     }
     return sum(1 << bit for bit, yes in found.items() if yes)
 
 
-def _without_bare(text: bytes, mask: int, bits: Bits) -> int:
+def _with_bare(text: bytes, mask: int, bits: Bits, *, emits: bool = False) -> int:
     word = re.search(rb"(?<![A-Za-z0-9\x80-\xff])phone(?![A-Za-z0-9\x80-\xff])", text, re.IGNORECASE)
-    keep = word or not text.isascii()
-    return mask if keep else mask & ~(1 << bits.special[0])
+    told = re.search(rb"[0-9]", text) and (emits or word or not text.isascii())
+    return mask | 1 << bits.special[0] if told else mask
 
 
 def _matters(text: bytes, bits: Bits) -> bool:
     _, _, percent, base64_bit, digits = bits.special
-    mask = _without_bare(text, _main(text, bits), bits)
+    mask = _with_bare(text, _main(text, bits), bits)
     return bool(mask & ~(1 << percent | 1 << base64_bit | 1 << digits))
 
 
@@ -199,9 +201,9 @@ def mask(text: bytes, words: int = 1, *, emits: bool = False) -> int:
         found |= 1 << digits
     if any(emits or _matters(plain, bits) for plain in _base64_texts(text)):
         found |= 1 << base64_bit
+    found = _with_bare(text, found, bits, emits=emits)
     if emits:
         return found
-    found = _without_bare(text, found, bits)
     if found >> percent & 1 and not _percent_matters(text, bits):
         found &= ~(1 << percent)
     return found
@@ -212,5 +214,6 @@ def everywhere(skips: int = SKIP_ALL) -> bytes:
     """Tables that nominate rule 0 for every text, so that only a skip can keep it away."""
     bits = Bits()
     anything = [Sequence((frozenset(range(256)),), bits.base)]
+    gate = [Sequence((frozenset(range(256)),), MAIN_BANKS)]
     nothing = _automaton([], 1)
-    return _header(bits, skips, 0) + _automaton(anything, 1) + nothing + nothing
+    return _header(bits, skips, 1) + _automaton(gate, 1) + nothing + nothing + _automaton(anything, 1)
