@@ -18,7 +18,7 @@ from pathlib import Path
 
 from scanner.automaton.anchors import Anchors, Bits, anchors, bits_of
 from scanner.automaton.banks import Bank, RuleTooLarge, banks_of
-from scanner.automaton.gate import gate
+from scanner.automaton.gate import DIGIT, LETTER, gate
 from scanner.automaton.passes import digits_automaton, words_automaton
 from scanner.automaton.proofs import Skip, in_addresses, prove_anchors, prove_skip
 from scanner.automaton.subset import Dfa, compile_trees, minimise, product
@@ -26,7 +26,9 @@ from scanner.automaton.syntax import Node
 from scanner.automaton.tables import (
     BANKS_AT_MOST,
     MAIN_BANKS,
+    MAIN_DIGIT,
     MAIN_JSON,
+    MAIN_LETTER,
     MAIN_PERCENT,
     MASK_WORDS_AT_MOST,
     Tables,
@@ -35,7 +37,7 @@ from scanner.automaton.tables import (
 from scanner.errors import BadRules, Fault
 from scanner.rules.model import RuleSet
 
-BUILD = 13
+BUILD = 14
 """Raised whenever the same rules would give other tables."""
 
 PREBUILT = "default.tables"
@@ -71,8 +73,9 @@ def _banks(rules: RuleSet, found: Anchors) -> list[Bank]:
 
 
 def _gate(found: Anchors, banks: Sequence[Bank], bit: Bits) -> Dfa:
-    """The main automaton: may a document or percent-encoding be there, and which banks are worth a run?"""
-    by_kinds, by_bytes = dict[int, Sequence[Node]](), {MAIN_JSON: found[bit.json], MAIN_PERCENT: found[bit.percent]}
+    """The main automaton: what it says is told in `tables`."""
+    by_kinds: dict[int, Sequence[Node]] = {MAIN_DIGIT: [DIGIT], MAIN_LETTER: [LETTER]}
+    by_bytes: dict[int, Sequence[Node]] = {MAIN_JSON: found[bit.json], MAIN_PERCENT: found[bit.percent]}
     for number, bank in enumerate(banks):
         if bank.heads:
             by_bytes[MAIN_BANKS << number] = bank.heads

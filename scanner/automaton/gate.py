@@ -20,7 +20,7 @@ from typing import NamedTuple
 from scanner.automaton.positions import Positions, union
 from scanner.automaton.selectivity import sample
 from scanner.automaton.subset import Dfa, minimise
-from scanner.automaton.syntax import BYTES, HIGH, PAD, Node, byte_set
+from scanner.automaton.syntax import BYTES, HIGH, PAD, Chars, Node, byte_set
 
 STATES_PER_BANK = 2_500
 """Beginnings in the dictionary of a bank, all their beginnings included."""
@@ -39,6 +39,8 @@ _NAMED = (
 )
 KINDS = (*_NAMED, BYTES & ~sum(_NAMED))
 KIND_OF = bytes(next(number for number, kind in enumerate(KINDS) if kind >> byte & 1) for byte in range(256))
+
+DIGIT, LETTER = Chars(KINDS[0]), Chars(KINDS[1] | KINDS[2])
 
 Beginning = tuple[int, ...]
 """Kinds, by number."""

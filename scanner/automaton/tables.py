@@ -13,8 +13,8 @@ Little-endian; every section is padded with zeros to a multiple of 8 bytes:
 
 `start` is the state after the pad before the text; the pad after it is one more step. Of the rules' bits (0 … n-1)
 and the five behind them `scanner.confirm.Mask` says what they mean. `words` and `digits` set the bits bare and digits.
-Main has masks of one word of its own: a document may be there, percent-encoding may be there, then a bit for each
-bank: it is worth a run over the text.
+Main has masks of one word of its own: a document may be there, percent-encoding may be there, a digit is there, a
+letter is there; then a bit for each bank: it is worth a run over the text.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ STATES_AT_MOST = 60_000
 """Hard limit of each automaton; the numbers of states have 16 bits."""
 MASK_WORDS_AT_MOST = 8
 
-MAIN_JSON, MAIN_PERCENT, MAIN_BANKS = 1, 2, 4
-"""What main says: two bits of its own, and the bit of the first bank."""
-BANKS_AT_MOST = 62
+MAIN_JSON, MAIN_PERCENT, MAIN_DIGIT, MAIN_LETTER, MAIN_BANKS = 1, 2, 4, 8, 16
+"""What main says: four bits of its own, and the bit of the first bank."""
+BANKS_AT_MOST = 60
 
 _MAGIC, _VERSION = b"DSRA", 4
 _HEADER, _HEAD = struct.Struct("<4s9I"), struct.Struct("<4I")
@@ -122,8 +122,10 @@ class Tables:
         found = bool(said & MAIN_JSON) << bit.json | bool(said & MAIN_PERCENT) << bit.percent
         for number in bits(said // MAIN_BANKS):
             found |= self.automata[f"bank {number}"].run(data)
-        if any(digit in data for digit in b"0123456789"):
-            found |= self.automata["words"].run(data) if text.isascii() else 1 << bit.bare
+        if said & MAIN_DIGIT and not text.isascii():
+            found |= 1 << bit.bare
+        elif said & MAIN_DIGIT and said & MAIN_LETTER:
+            found |= self.automata["words"].run(data)
         return found
 
     def _any_matters(self, readings: Iterable[Reading]) -> bool:

@@ -60,27 +60,26 @@ enum {
 /* ---- packed automata ---------------------------------------------------------------------------------------- */
 
 typedef struct {
-    const u16 *table;   /* row = state << shift, column = byte class */
-    const u64 *accepts; /* masks of the states >= accept0 */
-    u32 states, shift, accept0, start;
+    u32 *table; /* a state is the place of its row in here; column: byte class. Behind main's columns is what it says. */
+    u64 *accepts; /* masks of the states >= accept0 */
+    u32 width, columns, accept0, start;
     u8 classes[256];
 } automaton;
 
 enum { SKIP_TIMESTAMP = 1, SKIP_UUID = 2, SKIP_SHORT = 4, SKIP_SHORT_NUMBER = 8 };
 enum { MIN_PLAIN = 12 }; /* bytes from which a text without digits and signs may hold a finding: `proofs.SHAPES` */
 
-enum { MAX_BANKS = 62 };
-enum { MAIN_JSON = 1, MAIN_PERCENT = 2, MAIN_BANKS = 2 }; /* what main says: two bits, and then a bit for each bank */
+enum { MAX_BANKS = 60 };
+/* What main says: four bits, and from MAIN_BANKS on a bit for each bank */
+enum { MAIN_JSON = 1, MAIN_PERCENT = 2, MAIN_DIGIT = 4, MAIN_LETTER = 8, MAIN_BANKS = 4 };
 
 typedef struct {
     automaton main, words, digits, banks[MAX_BANKS];
-    u64 *says; /* what main says in each of its states */
     u32 bank_count;
     u32 mask_words;
     u32 bare, json, percent, base64, digits_bit; /* bit positions in a mask */
     u32 skips;
     u64 in_addresses[4][MAX_MASK_WORDS]; /* by hot_kind: what may match in such an address */
-    void *memory;
 } tables;
 
 /* NULL, or what is wrong with the blob */
@@ -254,6 +253,7 @@ struct kernel {
     u64 *masks;
     run_task *tasks; /* room for every automaton on every job */
     u32 job_count, task_count;
+    u16 order[BATCH]; /* of the jobs, by length */
     scratch text;    /* un-escaped values of the jobs */
     scratch key;     /* the current un-escaped key */
     scratch derived; /* percent- and base64-decoded text */

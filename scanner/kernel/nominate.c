@@ -9,11 +9,19 @@
 enum { LANES = 4, MIN_BASE64 = 16, PAD = '"' };
 
 static inline u32 step(const automaton *a, u32 state, u8 c) {
-    return a->table[((size_t)state << a->shift) | a->classes[c]];
+    return a->table[state + a->classes[c]];
+}
+
+/* Main says something at every other byte, a bank hardly ever. So what main says is united without asking whether it is
+ * anything, and the masks of the others are looked up where they accept. */
+static inline u64 speech_of(const automaton *main, size_t state) {
+    u64 said;
+    memcpy(&said, &main->table[state + main->columns], sizeof said);
+    return said;
 }
 
 static void add_mask(u64 *mask, const automaton *a, u32 state, u32 words) {
-    const u64 *accepted = a->accepts + (size_t)(state - a->accept0) * words;
+    const u64 *accepted = a->accepts + (size_t)((state - a->accept0) / a->width) * words;
     for (u32 i = 0; i < words; i++) mask[i] |= accepted[i];
 }
 
@@ -35,50 +43,39 @@ static int any(const u64 *mask, u32 words) {
     return all != 0;
 }
 
-/* Main, and then the banks whose gates the text has passed: from them the rules' bits come. */
-static void run_main(const tables *t, const u8 *text, size_t size, u64 *mask) {
+/* Context-only patterns need a digit and, where the key is none, a phrase. Only in ASCII are its words known. */
+typedef enum { NO_PHRASE, A_PHRASE, PERHAPS } phrase;
+
+static phrase phrase_in(u64 said, int high) {
+    if (!(said & MAIN_DIGIT)) return NO_PHRASE;
+    if (high) return A_PHRASE;
+    return said & MAIN_LETTER ? PERHAPS : NO_PHRASE;
+}
+
+static void note(const tables *t, u64 said, int high, u64 *mask) {
+    if (said & MAIN_JSON) set(mask, t->json);
+    if (said & MAIN_PERCENT) set(mask, t->percent);
+    if (phrase_in(said, high) == A_PHRASE) set(mask, t->bare);
+}
+
+/* Main, then the banks whose gates the text has passed, and the words if they matter */
+static void run_main(const tables *t, const u8 *text, size_t size, int high, u64 *mask) {
     u64 said = 0;
     u32 state = t->main.start;
     for (size_t i = 0; i <= size; i++) {
         state = step(&t->main, state, i < size ? text[i] : PAD);
-        said |= t->says[state];
+        said |= speech_of(&t->main, state);
     }
-    if (said & MAIN_JSON) set(mask, t->json);
-    if (said & MAIN_PERCENT) set(mask, t->percent);
+    note(t, said, high, mask);
     for (u64 banks = said >> MAIN_BANKS; banks; banks &= banks - 1)
         run(&t->banks[__builtin_ctzll(banks)], text, size, mask, t->mask_words);
-}
-
-/* Are there digits, are there letters? */
-enum { DIGITS = 1, LETTERS = 2 };
-
-static u32 kinds_in(const u8 *p, size_t size) {
-    u32 found = 0;
-    for (size_t i = 0; i < size; i++) found |= (u32)((u8)(p[i] - '0') < 10) | (u32)((u8)((p[i] | 0x20) - 'a') < 26) << 1;
-    return found;
-}
-
-/* Context-only patterns need a digit and, where the key is none, a phrase. Only in ASCII are its words known. */
-typedef enum { NO_PHRASE, A_PHRASE, PERHAPS } phrase;
-
-static phrase phrase_in(const u8 *text, size_t size, int high) {
-    u32 kinds = kinds_in(text, size);
-    if (!(kinds & DIGITS)) return NO_PHRASE;
-    if (high) return A_PHRASE;
-    return kinds & LETTERS ? PERHAPS : NO_PHRASE;
-}
-
-static void nominate_bare(const tables *t, const u8 *text, size_t size, int high, u64 *mask) {
-    phrase p = phrase_in(text, size, high);
-    if (p == A_PHRASE) set(mask, t->bare);
-    if (p == PERHAPS) run(&t->words, text, size, mask, t->mask_words);
+    if (phrase_in(said, high) == PERHAPS) run(&t->words, text, size, mask, t->mask_words);
 }
 
 /* Would a pass over this derived text find anything to confirm? */
 static int derived_matters(const tables *t, const u8 *text, size_t size) {
     u64 mask[MAX_MASK_WORDS] = {0};
-    run_main(t, text, size, mask);
-    nominate_bare(t, text, size, any_high(text, size), mask);
+    run_main(t, text, size, any_high(text, size), mask);
     clear(mask, t->percent);
     clear(mask, t->base64);
     clear(mask, t->digits_bit);
@@ -182,89 +179,94 @@ static status find_readings(const tables *t, scratch *derived, const u8 *text, s
 
 status nominate_text(const tables *t, scratch *derived, const u8 *text, size_t size, int emits, u64 *mask) {
     int high = any_high(text, size);
-    run_main(t, text, size, mask);
-    nominate_bare(t, text, size, high, mask);
+    run_main(t, text, size, high, mask);
     return find_readings(t, derived, text, size, high, emits, mask);
 }
 
 /* ---- batches -------------------------------------------------------------------------------------------------- */
 
-/* One text on its way through one automaton */
+/* Some texts, each on its way through one automaton */
 typedef struct {
-    const automaton *a;
-    const u8 *text;
-    size_t left;
-    size_t state;
-    u64 *mask;
-} lane;
+    const automaton *a[LANES];
+    const u8 *text[LANES];
+    size_t size[LANES], state[LANES];
+    u64 *mask[LANES], said[LANES];
+} lanes;
 
-/* Main says something at every other byte, a bank hardly ever. So what main says is united without asking whether it is
- * anything (`says`, a word for each state), and the masks of the others are looked up where they accept. */
-typedef const u64 *speech;
 #define INLINED static inline __attribute__((always_inline))
 
 static u64 *mask_of(const kernel *k, u32 job) { return k->masks + (size_t)job * k->tables.mask_words; }
 
-static lane lane_of(const kernel *k, const run_task *task) {
+/* One step of the lanes from `from` on. `main`: it is the automaton of all of them. */
+INLINED void step_all(lanes *l, const u32 from, const automaton *main, size_t at, u32 words) {
+    u32 accepted = 0;
+#pragma GCC unroll 4
+    for (u32 i = from; i < LANES; i++) {
+        const automaton *a = main ? main : l->a[i];
+        l->state[i] = a->table[l->state[i] + a->classes[l->text[i][at]]];
+        if (main) l->said[i] |= speech_of(main, l->state[i]);
+        else accepted |= l->state[i] >= a->accept0;
+    }
+    if (main || LIKELY(!accepted)) return;
+    for (u32 i = from; i < LANES; i++)
+        if (l->state[i] >= l->a[i]->accept0) add_mask(l->mask[i], l->a[i], (u32)l->state[i], words);
+}
+
+/* The pad after a text */
+INLINED void end(lanes *l, const u32 i, const automaton *main, u32 words) {
+    const automaton *a = main ? main : l->a[i];
+    size_t state = step(a, (u32)l->state[i], PAD);
+    if (main) *l->mask[i] |= l->said[i] | speech_of(main, state);
+    else if (state >= a->accept0) add_mask(l->mask[i], a, (u32)state, words);
+}
+
+/* The lanes from `from` on, shortest text first: side by side until the first ends, then without it. */
+INLINED void run_lanes(lanes *l, const u32 from, const automaton *main, u32 words) {
+    size_t at = 0;
+#pragma GCC unroll 4
+    for (u32 i = from; i < LANES; i++) {
+        for (; at < l->size[i]; at++) step_all(l, i, main, at, words);
+        end(l, i, main, words);
+    }
+}
+
+INLINED void fill(lanes *l, const u32 i, const kernel *k, const run_task *task) {
     const job *j = &k->jobs[task->job];
-    return (lane){task->a, j->text, j->size, task->a->start, mask_of(k, task->job)};
+    l->a[i] = task->a;
+    l->text[i] = j->text;
+    l->size[i] = j->size;
+    l->state[i] = task->a->start;
+    l->mask[i] = mask_of(k, task->job);
+    l->said[i] = 0;
 }
 
-static void accept(const lane *l, size_t state, u32 words) {
-    if (UNLIKELY(state >= l->a->accept0)) add_mask(l->mask, l->a, (u32)state, words);
-}
-
-INLINED void finish(lane *l, speech says, u32 words) {
-    u64 said = 0;
-    for (size_t i = 0; i <= l->left; i++) {
-        l->state = step(l->a, (u32)l->state, i < l->left ? l->text[i] : PAD);
-        if (says) said |= says[l->state];
-        else accept(l, l->state, words);
+INLINED void run_tasks(const kernel *k, const automaton *main) {
+    u32 words = k->tables.mask_words, next = 0;
+    lanes l;
+    for (; next + LANES <= k->task_count; next += LANES) {
+        for (u32 i = 0; i < LANES; i++) fill(&l, i, k, &k->tasks[next + i]);
+        run_lanes(&l, 0, main, words);
     }
-    if (says) *l->mask |= said;
-}
-
-/* As many steps in each lane as the shortest text has left; the loops over lanes are unrolled. */
-INLINED void advance(lane l[LANES], speech says, const automaton *main, u32 words) {
-    const u8 *text[LANES];
-    size_t state[LANES], steps = l[0].left;
-    u64 said[LANES] = {0};
-    for (u32 i = 1; i < LANES; i++) steps = l[i].left < steps ? l[i].left : steps;
-    for (u32 i = 0; i < LANES; i++) text[i] = l[i].text, state[i] = l[i].state;
-    for (size_t at = 0; at < steps; at++) {
-        u32 accepted = 0;
-        for (u32 i = 0; i < LANES; i++) {
-            const automaton *a = says ? main : l[i].a;
-            state[i] = a->table[state[i] << a->shift | a->classes[text[i][at]]];
-            if (says) said[i] |= says[state[i]];
-            else accepted |= state[i] >= a->accept0;
-        }
-        if (says || LIKELY(!accepted)) continue;
-        for (u32 i = 0; i < LANES; i++) accept(&l[i], state[i], words);
-    }
-    for (u32 i = 0; i < LANES; i++) {
-        l[i].state = state[i];
-        l[i].text += steps;
-        l[i].left -= steps;
-        if (says) *l[i].mask |= said[i];
+    for (; next < k->task_count; next++) {
+        fill(&l, LANES - 1, k, &k->tasks[next]);
+        run_lanes(&l, LANES - 1, main, words);
     }
 }
 
-INLINED void run_tasks(const kernel *k, speech says) {
-    u32 words = k->tables.mask_words, next = 0, count = k->task_count;
-    lane l[LANES];
-    u32 busy = count < LANES ? count : LANES;
-    for (; next < busy; next++) l[next] = lane_of(k, &k->tasks[next]);
-    while (busy == LANES) {
-        advance(l, says, &k->tables.main, words);
-        for (u32 i = 0; i < busy; i++) {
-            if (l[i].left) continue;
-            finish(&l[i], says, words);
-            if (next < count) l[i] = lane_of(k, &k->tasks[next++]);
-            else l[i--] = l[--busy];
-        }
+/* The numbers of the jobs by the length of their texts */
+static void order_by_length(kernel *k) {
+    enum { LONG = 127 };
+    u16 starts[LONG + 2] = {0};
+    for (u32 i = 0; i < k->job_count; i++) starts[(k->jobs[i].size < LONG ? k->jobs[i].size : LONG) + 1]++;
+    for (u32 length = 1; length <= LONG; length++) starts[length] = (u16)(starts[length] + starts[length - 1]);
+    u32 first_long = starts[LONG];
+    for (u32 i = 0; i < k->job_count; i++) k->order[starts[k->jobs[i].size < LONG ? k->jobs[i].size : LONG]++] = (u16)i;
+    for (u32 i = first_long + 1; i < k->job_count; i++) { /* there are few */
+        u16 number = k->order[i];
+        u32 at = i;
+        for (; at > first_long && k->jobs[k->order[at - 1]].size > k->jobs[number].size; at--) k->order[at] = k->order[at - 1];
+        k->order[at] = number;
     }
-    for (u32 i = 0; i < busy; i++) finish(&l[i], says, words);
 }
 
 /* What main said becomes tasks for the banks; and for the words, if they matter. */
@@ -275,20 +277,18 @@ static void add_tasks(kernel *k, u32 number) {
     *mask = 0;
     for (u64 banks = said >> MAIN_BANKS; banks; banks &= banks - 1)
         k->tasks[k->task_count++] = (run_task){&t->banks[__builtin_ctzll(banks)], number};
-    if (said & MAIN_JSON) set(mask, t->json);
-    if (said & MAIN_PERCENT) set(mask, t->percent);
-    phrase p = phrase_in(j->text, j->size, (int)j->high);
-    if (p == A_PHRASE) set(mask, t->bare);
-    if (p == PERHAPS) k->tasks[k->task_count++] = (run_task){&t->words, number};
+    note(t, said, j->high, mask);
+    if (phrase_in(said, j->high) == PERHAPS) k->tasks[k->task_count++] = (run_task){&t->words, number};
 }
 
 static void run_automata(kernel *k) {
     memset(k->masks, 0, (size_t)k->job_count * k->tables.mask_words * sizeof *k->masks);
     k->task_count = 0;
-    for (u32 i = 0; i < k->job_count; i++) k->tasks[k->task_count++] = (run_task){&k->tables.main, i};
-    run_tasks(k, k->tables.says);
+    order_by_length(k);
+    for (u32 i = 0; i < k->job_count; i++) k->tasks[k->task_count++] = (run_task){&k->tables.main, k->order[i]};
+    run_tasks(k, &k->tables.main);
     k->task_count = 0;
-    for (u32 i = 0; i < k->job_count; i++) add_tasks(k, i);
+    for (u32 i = 0; i < k->job_count; i++) add_tasks(k, k->order[i]);
     run_tasks(k, NULL);
 }
 

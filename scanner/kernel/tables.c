@@ -23,31 +23,42 @@ static u32 number_at(const u8 *p, u32 index) {
     return x;
 }
 
-static const char *read_automaton(automaton *a, reader *r, u32 mask_words, u8 **memory) {
+enum { SPEECH = 2 }; /* columns of 32 bits that hold what main says */
+
+static const char *fill(automaton *a, const u8 *table, u32 states, u32 shift) {
+    for (u32 state = 0; state < states; state++)
+        for (u32 column = 0; column < a->columns; column++) {
+            u16 next;
+            memcpy(&next, table + 2 * (((size_t)state << shift) + column), sizeof next);
+            if (next >= states) return "an automaton leads to a state that is not there";
+            a->table[(size_t)state * a->width + column] = next * a->width;
+        }
+    return NULL;
+}
+
+static const char *read_automaton(automaton *a, reader *r, u32 mask_words, u32 speech) {
     const u8 *head = take(r, AUTOMATON_HEADER);
     const u8 *classes = take(r, 256);
     if (!head || !classes) return "the tables are cut off";
-    a->states = number_at(head, 0);
-    a->shift = number_at(head, 1);
-    a->accept0 = number_at(head, 2);
-    a->start = number_at(head, 3);
-    if (a->shift > 8 || a->states == 0 || a->states > 65536) return "an automaton has an impossible size";
-    if (a->accept0 > a->states || a->start >= a->states) return "an automaton has an impossible state";
+    u32 states = number_at(head, 0), shift = number_at(head, 1), accept0 = number_at(head, 2), start = number_at(head, 3);
+    if (shift > 8 || states == 0 || states > 65536) return "an automaton has an impossible size";
+    if (accept0 > states || start >= states) return "an automaton has an impossible state";
     memcpy(a->classes, classes, 256);
-    for (u32 i = 0; i < 256; i++)
-        if (a->classes[i] >> a->shift) return "an automaton has an impossible class";
-    size_t cells = (size_t)a->states << a->shift, masks = (size_t)(a->states - a->accept0) * mask_words;
+    for (u32 i = 0; i < 256; i++) {
+        if (classes[i] >> shift) return "an automaton has an impossible class";
+        if (classes[i] >= a->columns) a->columns = classes[i] + 1u;
+    }
+    size_t cells = (size_t)states << shift, masks = (size_t)(states - accept0) * mask_words;
     const u8 *table = take(r, 2 * cells), *accepts = take(r, 8 * masks);
     if (!table || !accepts) return "the tables are cut off";
-    memcpy(*memory, table, 2 * cells);
-    a->table = (const u16 *)(const void *)*memory;
-    *memory += (2 * cells + 63) & ~(size_t)63;
-    memcpy(*memory, accepts, 8 * masks);
-    a->accepts = (const u64 *)(const void *)*memory;
-    *memory += (8 * masks + 63) & ~(size_t)63;
-    for (size_t i = 0; i < cells; i++)
-        if (a->table[i] >= a->states) return "an automaton leads to a state that is not there";
-    return NULL;
+    a->width = a->columns + speech;
+    a->accept0 = accept0 * a->width;
+    a->start = start * a->width;
+    a->table = calloc((size_t)states * a->width + 1, sizeof *a->table);
+    a->accepts = malloc(8 * masks + 1);
+    if (!a->table || !a->accepts) return "no memory";
+    memcpy(a->accepts, accepts, 8 * masks);
+    return fill(a, table, states, shift);
 }
 
 static const char *read_header(tables *t, reader *r) {
@@ -70,15 +81,14 @@ static const char *read_header(tables *t, reader *r) {
     return NULL;
 }
 
-/* Main accepts with one word, its own; spread over all states, so that nobody asks whether one accepts. */
-static const char *spread(tables *t) {
+/* Main accepts with one word, its own; it is put behind each row, so that nobody asks whether a state accepts. */
+static const char *spread(tables *t, u32 states) {
     const automaton *a = &t->main;
-    t->says = calloc(a->states, sizeof *t->says);
-    if (!t->says) return "no memory";
-    for (u32 state = a->accept0; state < a->states; state++) t->says[state] = a->accepts[state - a->accept0];
     u64 known = t->bank_count + MAIN_BANKS < 64 ? (1ull << (t->bank_count + MAIN_BANKS)) - 1 : ~0ull;
-    for (u32 state = 0; state < a->states; state++)
-        if (t->says[state] & ~known) return "there is a gate without a bank";
+    for (u32 i = 0, state = a->accept0; i < states; i++, state += a->width) {
+        if (a->accepts[i] & ~known) return "there is a gate without a bank";
+        memcpy(&a->table[state + a->columns], &a->accepts[i], sizeof a->accepts[i]);
+    }
     return NULL;
 }
 
@@ -86,23 +96,27 @@ const char *tables_read(tables *t, const u8 *blob, size_t size) {
     memset(t, 0, sizeof *t);
     reader r = {blob, size};
     const char *wrong = read_header(t, &r);
-    if (wrong) return wrong;
-    size_t arrays = 2 * (3 + (size_t)t->bank_count), room = (size + arrays * 64 + 63) & ~(size_t)63; /* cache lines */
-    u8 *memory = t->memory = aligned_alloc(64, room);
-    if (!memory) return "no memory";
-    automaton *all[] = {&t->main, &t->words, &t->digits};
-    for (u32 i = 0; i < 3 && !wrong; i++) wrong = read_automaton(all[i], &r, i ? t->mask_words : 1, &memory);
-    for (u32 i = 0; i < t->bank_count && !wrong; i++)
-        wrong = read_automaton(&t->banks[i], &r, t->mask_words, &memory);
+    const u8 *of_main = r.at;
+    if (!wrong) wrong = read_automaton(&t->main, &r, 1, SPEECH);
+    if (!wrong) wrong = spread(t, number_at(of_main, 0) - number_at(of_main, 2));
+    automaton *others[] = {&t->words, &t->digits};
+    for (u32 i = 0; i < 2 && !wrong; i++) wrong = read_automaton(others[i], &r, t->mask_words, 0);
+    for (u32 i = 0; i < t->bank_count && !wrong; i++) wrong = read_automaton(&t->banks[i], &r, t->mask_words, 0);
     if (!wrong && r.left) wrong = "something follows the tables";
-    if (!wrong) wrong = spread(t);
     if (wrong) tables_free(t);
     return wrong;
 }
 
+static void free_automaton(automaton *a) {
+    free(a->table);
+    free(a->accepts);
+    a->table = NULL;
+    a->accepts = NULL;
+}
+
 void tables_free(tables *t) {
-    free(t->memory);
-    free(t->says);
-    t->memory = NULL;
-    t->says = NULL;
+    free_automaton(&t->main);
+    free_automaton(&t->words);
+    free_automaton(&t->digits);
+    for (u32 i = 0; i < t->bank_count && i < MAX_BANKS; i++) free_automaton(&t->banks[i]);
 }

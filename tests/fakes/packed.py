@@ -21,7 +21,7 @@ HEX = frozenset(b"0123456789abcdefABCDEF")
 SKIP_ALL = 15
 VERSION = 4
 HOT_KINDS = 4
-MAIN_JSON, MAIN_PERCENT, MAIN_BANKS = 0, 1, 2  # bits of what main says
+MAIN_JSON, MAIN_PERCENT, MAIN_DIGIT, MAIN_LETTER, MAIN_BANKS = range(5)  # bits of what main says
 
 Steps = tuple[frozenset[int], ...]
 
@@ -107,6 +107,7 @@ def _pack(edges: list[list[int]], masks: list[int], words: int) -> bytes:
     return head + classes + _padded(table) + accepts
 
 
+LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 WORD_EDGE = frozenset(range(128)) - frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 FULL_WIDTH = (
     (frozenset({0xEF}), frozenset({0xBC}), frozenset(range(0x81, 0xC0))),
@@ -127,6 +128,8 @@ def tables(words: int = 1, skips: int = SKIP_ALL) -> bytes:
     main = [
         Sequence(literal(b'"{'), MAIN_JSON),
         Sequence(percent_steps, MAIN_PERCENT),
+        Sequence((DIGITS,), MAIN_DIGIT),
+        Sequence((LETTERS,), MAIN_LETTER),
         Sequence(literal(b"@"), MAIN_BANKS),
         Sequence(literal(b'"pw="'), MAIN_BANKS),
         Sequence((DIGITS,) * 5, MAIN_BANKS + 1),
