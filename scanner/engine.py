@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,7 +22,7 @@ from scanner.plain import ReferenceEngine
 from scanner.pool import Source
 from scanner.ports import STDIN, Incident, Progress, Scanned, Wanted
 from scanner.sketch import Fingerprints
-from scanner.summary import Summary
+from scanner.summary import INCIDENTS, Summary
 
 LineEngine = NativeEngine | ReferenceEngine
 
@@ -140,6 +141,7 @@ def counters(account: Account) -> dict[str, int]:
     }
     told |= {f"text_skipped.{fault}": size for fault, size in text.skipped.items()}
     told |= {f"input_skipped.{fault}": size for fault, size in split.skipped.items()}
+    told |= Counter(f"{INCIDENTS}{trouble.fault}" for trouble in account.troubles)
     return {name: number for name, number in told.items() if number}
 
 

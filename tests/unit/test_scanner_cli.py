@@ -165,6 +165,18 @@ def test_people_read_a_table_of_text_findings_without_the_values():
     assert "No personal data found." in run("scan", "--text", "-", stdin="nothing")[0].stdout
 
 
+def test_text_comes_from_standard_input_where_no_file_is_named():
+    result, _ = run("scan", "--text", "-f", "jsonl", stdin="hi a@b.de\n")
+    told = json.loads(result.stdout)
+    assert ("(standard input)", 3, 9, 1) == (told["input"], told["start"], told["end"], result.exit_code)
+
+
+def test_without_text_a_file_must_be_named():
+    result, wanted = run("scan", stdin="hi a@b.de\n")
+    assert (2, "", []) == (result.exit_code, result.stdout, wanted)
+    assert "name a FILE to scan, or - for standard input" in " ".join(result.stderr.split()).replace("│ ", "")
+
+
 @pytest.mark.parametrize("written", ["json", "csv", "html"])
 def test_text_findings_are_no_report(written):
     assert 2 == exit_code("scan", "--text", "-", "-f", written, stdin="x")
