@@ -121,8 +121,9 @@ def _moved(progress: Progress) -> Callable[[pool.Progress], None]:
     before = [0, 0]
 
     def told(now: pool.Progress) -> None:
-        progress(now.read - before[0], now.text - before[1])
-        before[:] = now.read, now.text
+        read = max(before[0], now.read)  # what is read ahead is only then known to wait
+        progress(read - before[0], now.text - before[1])
+        before[:] = read, now.text
 
     return told
 
@@ -152,7 +153,7 @@ def incidents(account: Account, sources: Sequence[str]) -> tuple[Incident, ...]:
             "(standard input)" if sources[trouble.source] == STDIN else Path(sources[trouble.source]).name,
             trouble.fault,
             f"member {trouble.member + 1}: {SENTENCES.get(trouble.fault, trouble.fault)}"
-            f" (after {trouble.at:,} bytes of text)",
+            + (f", after {trouble.at:,} bytes of text" if trouble.at else ""),
         )
         for trouble in account.troubles
     )

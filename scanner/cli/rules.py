@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +11,6 @@ import typer
 
 from scanner.cli.printing import emit, errors_told, remark, say, table, wide
 from scanner.cli.wiring import machinery
-from scanner.errors import BadInput, Fault
 from scanner.ports import RuleCheck
 from scanner.report.text import plural
 from scanner.rules.model import Example, Pattern, Rule
@@ -82,8 +83,8 @@ def show(
     """
     with errors_told():
         every = {rule.id: rule for rule in machinery(context).load_rules(rules or []).rules}
-        if rule_id not in every:
-            raise BadInput(Fault.WRONG_TYPE, "there is no rule of this id; `rules list` shows them all")
+    if rule_id not in every:
+        raise typer.BadParameter(f"there is no such rule; {_meant(rule_id, every)}", param_hint="ID")
     rule = every[rule_id]
     if json:
         emit(_whole(rule))
@@ -118,6 +119,11 @@ def check(context: typer.Context, files: Yours = None, json: AsJson = False) -> 
         _show_check(checked.rules)
         say(f"{plural(len(checked.rules), 'rule')}, {plural(checked.states, 'state')}", "dim")
     raise typer.Exit(0 if checked.fine else 1)
+
+
+def _meant(rule_id: str, every: Iterable[str]) -> str:
+    near = get_close_matches(rule_id, every, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else "`rules list` shows them all"
 
 
 def _fits(asked: tuple[str, ...], words: tuple[str, ...]) -> bool:
@@ -187,13 +193,20 @@ def _example(example: Example) -> dict[str, str]:
     return {"text": example.text, "field": example.field}
 
 
+def _grades(pattern: Pattern) -> str:
+    where = ", the whole value" if pattern.whole else ""
+    if pattern.alone is None:
+        return f"{pattern.with_context.word}, only with context{where}"
+    if pattern.alone is pattern.with_context:
+        return f"{pattern.alone.word}{where}"
+    return f"{pattern.alone.word}, with context {pattern.with_context.word}{where}"
+
+
 def _told(rule: Rule) -> list[tuple[str, str]]:
     lines = [("id", rule.id), ("group", rule.group), ("country", rule.country), ("priority", str(rule.priority))]
     for pattern in rule.patterns:
-        told = _pattern(pattern)
-        where = ", the whole value" if pattern.whole else ""
         lines.append(("pattern", pattern.regex))
-        lines.append(("", f"alone {told['alone']}, with context {told['with_context']}{where}"))
+        lines.append(("", _grades(pattern)))
         lines.append(("", f"checked by {pattern.validator}" if pattern.validator else ""))
     lines += [("context", ", ".join(rule.context)), ("own key", ", ".join(rule.keys)), ("veto", ", ".join(rule.veto))]
     lines.append(("column", rule.column))

@@ -31,6 +31,9 @@ WRITERS: dict[Format, Callable[[Report], str]] = {
     Format.CSV: machine.as_csv,
     Format.HTML: page.as_html,
 }
+MOST_LINES = 40
+"""Of findings on a terminal; a file or a pipe gets all of them."""
+
 HARMLESS = {Fault.OVERSIZED_LINE, Fault.WRONG_TYPE}
 """Left unread on purpose, told in the report. Any other incident means that the answer may be incomplete."""
 
@@ -102,7 +105,8 @@ def _scanned(engine: Engine, names: Sequence[str], rules: RuleSet, judgement: Ju
 
 def _write(told: Report, written: Format, output: Path | None) -> None:
     if written is Format.HUMAN and output is None:
-        human.write(told, wide())
+        console = wide()
+        human.write(told, console, MOST_LINES if console.is_terminal else None)
         return
     content = WRITERS[written](told) if written in WRITERS else _plain(told)
     put(content, output)

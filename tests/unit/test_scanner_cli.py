@@ -1,10 +1,13 @@
+import io
 import json
+import threading
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from scanner.cli import app
+from scanner.cli import app, progress
 from scanner.errors import BadRules, Fault
 from scanner.ports import Checked, Incident, Machinery, RuleCheck
 from scanner.report import machine
@@ -124,6 +127,14 @@ def test_a_file_that_is_not_there_is_wrong_usage(export, option):
     assert 2 == exit_code("scan", export, option, "nowhere")
 
 
+def test_the_progress_bar_has_no_thread_that_would_forbid_to_fork(export):
+    screen, threads = Console(file=io.StringIO(), force_terminal=True, width=100), threading.active_count()
+    with progress.shown([export], screen) as moved:
+        moved(10, 1_000_000)
+        assert threads == threading.active_count()
+    assert "MB/s" in screen.file.getvalue()
+
+
 def test_bad_rules_are_told_in_our_words(export):
     def refuse(extra):
         raise BadRules(Fault.RULE_SYNTAX, "mine.toml: rule 1: no id\nmine.toml: rule 2: no id")
@@ -194,7 +205,14 @@ def test_a_rule_is_shown_whole():
     assert "German tax identification number" in result.stdout
     assert "noisy" in result.stdout
     assert "likely" == json.loads(run("rules", "show", "email", "--json")[0].stdout)["patterns"][0]["alone"]
-    assert 2 == exit_code("rules", "show", "no.such")
+    result, _ = run("rules", "show", "no.such")
+    assert (2, "") == (result.exit_code, result.stdout)
+
+
+def test_a_rule_that_is_misspelt_is_guessed():
+    result, _ = run("rules", "show", "es_nia", env={"COLUMNS": "200"})
+    assert "did you mean es_nie?" in result.stderr
+    assert "rules list" in run("rules", "show", "zzzzzz", env={"COLUMNS": "200"})[0].stderr
 
 
 def test_a_check_says_which_rule_does_not_hold_and_why():
