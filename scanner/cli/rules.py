@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from scanner.cli.printing import emit, errors_told, remark, say, table, wide
+from scanner.cli.printing import emit, err, errors_told, remark, say, table, wide
 from scanner.cli.wiring import machinery
-from scanner.ports import RuleCheck
+from scanner.ports import Checked, RuleCheck
 from scanner.report.text import plural
 from scanner.rules.model import Example, Pattern, Rule
 
@@ -107,17 +107,17 @@ def check(context: typer.Context, files: Yours = None, json: AsJson = False) -> 
       dsr rules check mine.toml
 
     \b
-    JSON: {"id","patterns","proved","examples","passed","faults":[sentence]}, one a rule.
+    JSON: {"id","patterns","proved","examples","passed","faults"}, one a rule; faults are sentences.
+    Takes about a minute.
     Exit codes: 0 all holds; 1 a rule does not hold what it promises; 2 a file is no rule file.
     """
-    with errors_told():
+    with errors_told(), err.status("Proving the anchors and running the examples of every rule: about a minute"):
         checked = machinery(context).check_rules(files or [])
     if json:
         for rule in checked.rules:
             emit({**_counts(rule), "faults": list(rule.faults)})
     else:
-        _show_check(checked.rules)
-        say(f"{plural(len(checked.rules), 'rule')}, {plural(checked.states, 'state')}", "dim")
+        _show_check(checked)
     raise typer.Exit(0 if checked.fine else 1)
 
 
@@ -130,17 +130,29 @@ def _fits(asked: tuple[str, ...], words: tuple[str, ...]) -> bool:
     return all(one in {"", word.casefold()} for one, word in zip(asked, words, strict=True))
 
 
-def _show_check(rules: tuple[RuleCheck, ...]) -> None:
-    filled = table(
-        "", "rule", "patterns", "proved", "examples", "passed", right=("patterns", "proved", "examples", "passed")
-    )
+def _show_check(checked: Checked) -> None:
+    """The rules that do not hold, and the sums of all."""
+    rules, broken = checked.rules, [rule for rule in checked.rules if rule.faults]
+    if broken:
+        _show_broken(broken)
+        say(f"{len(broken):,} of {plural(len(rules), 'rule')} do not hold.", "bold red")
+    else:
+        say(f"{plural(len(rules), 'rule')}, and every one holds.", "bold")
+    patterns, proved = sum(rule.patterns for rule in rules), sum(rule.proved for rule in rules)
+    examples, passed = sum(rule.examples for rule in rules), sum(rule.passed for rule in rules)
+    told = f"{proved:,} of {plural(patterns, 'pattern')} proved, {passed:,} of {plural(examples, 'example')} passed"
+    say(f"{told}\n{plural(checked.states, 'state')} in the automaton that every value goes through", "dim")
+
+
+def _show_broken(rules: Sequence[RuleCheck]) -> None:
+    counts = ("patterns", "proved", "examples", "passed")
+    filled = table("rule", *counts, right=counts)
     for rule in rules:
-        name, *counts = _counts(rule).values()
-        filled.add_row("✗" if rule.faults else "✓", name, *map(str, counts), style="red" if rule.faults else "")
+        filled.add_row(*map(str, _counts(rule).values()))
     wide().print(filled)
     for rule in rules:
         for fault in rule.faults:
-            remark(f"{rule.rule_id}: {fault}", "red")
+            remark(fault if fault.startswith(rule.rule_id) else f"{rule.rule_id}: {fault}", "red")
 
 
 def _counts(rule: RuleCheck) -> dict[str, Any]:

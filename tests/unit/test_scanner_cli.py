@@ -217,10 +217,12 @@ def test_a_rule_that_is_misspelt_is_guessed():
 
 def test_a_check_says_which_rule_does_not_hold_and_why():
     good, bad = RuleCheck("es.nie", 2, 2, 5, 5), RuleCheck("es.dni", 1, 1, 3, 2, ("example 2 is not found",))
-    assert 0 == exit_code("rules", "check", checked=Checked((good,), 812))
+    result, _ = run("rules", "check", checked=Checked((good,), 812))
+    assert (0, ["1 rule, and every one holds."]) == (result.exit_code, result.stdout.splitlines()[:1])
     result, _ = run("rules", "check", checked=Checked((good, bad), 812))
     assert (1, "es.dni: example 2 is not found\n") == (result.exit_code, result.stderr)
-    assert "2 rules, 812 states" in result.stdout
+    assert "1 of 2 rules do not hold.\n3 of 3 patterns proved, 7 of 8 examples passed\n812 states" in result.stdout
+    assert "es.nie" not in result.stdout
     result, _ = run("rules", "check", "--json", checked=Checked((bad,), 812))
     assert ["example 2 is not found"] == json.loads(result.stdout)["faults"]
 
