@@ -85,7 +85,7 @@ def _groups(report: Report) -> Iterator[list[Row]]:
 
 
 def _expected(report: Report, row: Row) -> bool:
-    return Reason.FIELD in row.reasons and row.key not in (report.new or ())
+    return row.key in report.expected and row.key not in (report.new or ())
 
 
 def _any_new(report: Report, rows: list[Row]) -> bool:

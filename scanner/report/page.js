@@ -103,7 +103,7 @@
 
   // The map: a line for each type and field, a column for each event type. Fill says the grade, size the share.
   // What a field holds in every export is no discovery: it comes last, unless a baseline shows that it is new.
-  const expected = (row) => row.reasons.includes("field") && !row.new;
+  const expected = (row) => row.expected && !row.new;
   const weight = (row) => (expected(row) ? 1e-6 : 1) * 10 ** (3 - GRADES.indexOf(row.grade)) * Math.log2(2 + row.events_hit);
   function ranked(keyOf) {
     const weights = new Map();

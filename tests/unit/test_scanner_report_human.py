@@ -9,13 +9,14 @@ from rich.console import Console
 
 from scanner.baseline import Allowance, AllowList, Baseline
 from scanner.errors import Fault
-from scanner.findings import Grade
+from scanner.evidence import Hits
+from scanner.findings import Grade, Via
 from scanner.ports import Incident
 from scanner.report import human
 from scanner.report.model import Judgement
 from scanner.report.text import listed, percent, shortened, size, visible
 from scanner.summary import Summary, Tally
-from tests.fakes.scanned import hostile, reported, scanned
+from tests.fakes.scanned import F, hostile, reported, scanned
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -79,6 +80,13 @@ def test_what_known_fields_hold_is_one_line():
     table, closing = told(reported()).split("\n\n")
     assert "/ip_address" not in table
     assert "1 of them, not listed, is what this field always holds: /ip_address." in closing
+
+
+def test_what_rules_call_the_values_of_a_known_field_is_no_discovery_but_anything_else_in_it_is():
+    rows = [("login", "/ip_address", kind, 4_000, Hits(confirmed=9), F, Via(0), 1, "x") for kind in ("IPV4", "EMAIL")]
+    table, closing = told(reported(scanned(more=rows))).split("\n\n")
+    assert ["EMAIL"] == [line.split()[2] for line in table.splitlines() if "/ip_address" in line]
+    assert "2 of them, not listed, are what this field always holds: /ip_address." in closing
 
 
 def test_a_known_field_that_a_baseline_does_not_have_is_listed():
