@@ -47,7 +47,8 @@ def list_rules(
       dsr rules list --group payment --json
 
     \b
-    JSON: {"id","type","name","group","country","patterns","examples"}, one a rule.
+    JSON, one a rule: {"id","type","name","group","country","patterns",
+    "examples"}.
     Exit codes: 0.
     """
     with errors_told():
@@ -107,9 +108,10 @@ def check(context: typer.Context, files: Yours = None, json: AsJson = False) -> 
       dsr rules check mine.toml
 
     \b
-    JSON: {"id","patterns","proved","examples","passed","faults"}, one a rule; faults are sentences.
-    Takes about a minute.
-    Exit codes: 0 all holds; 1 a rule does not hold what it promises; 2 a file is no rule file.
+    JSON, one a rule: {"id","patterns","proved","examples","passed","faults"};
+    faults are sentences. Takes about a minute.
+    Exit codes: 0 all holds; 1 a rule does not hold what it promises;
+    2 a file is no rule file.
     """
     with errors_told(), err.status("Proving the anchors and running the examples of every rule: about a minute"):
         checked = machinery(context).check_rules(files or [])

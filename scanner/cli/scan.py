@@ -64,8 +64,8 @@ def scan(
       dsr scan --text --field note -f jsonl < notes.txt
 
     \b
-    JSON of --text: {"input","line","data_type","start","end","grade","reasons","via"},
-    one a finding; start and end are half-open character offsets in the line.
+    JSON of --text, one a finding: {"input","line","data_type","start","end",
+    "grade","reasons","via"}; start and end are half-open character offsets.
     Exit codes: 0 clean, 1 findings at or above --fail-on (likely unless you say
     otherwise), 2 wrong usage, or something could not be read.
     """
@@ -75,9 +75,10 @@ def scan(
     written = options.written_as(format, output)
     with errors_told():
         judgement = _judgement(allow, baseline, min_grade)
-        ruleset = machinery(context).load_rules(rules or [])
-        wanted = Wanted(ruleset, engine.value, processes or os.cpu_count() or 1, secret(key_file))
-        ready = machinery(context).make_engine(wanted)
+        with err.status("Getting the rules ready; new ones take a minute, once"):
+            ruleset = machinery(context).load_rules(rules or [])
+            wanted = Wanted(ruleset, engine.value, processes or os.cpu_count() or 1, secret(key_file))
+            ready = machinery(context).make_engine(wanted)
         if text:
             asked = lines.Asked(field, min_grade.grade, fail_on.grade)
             raise typer.Exit(lines.scan(ready, names, asked, written, output))
