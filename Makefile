@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types bench chaos clean
+.PHONY: help install demo test check lint types bench bench-scanner chaos clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,12 @@ bench: $(STAMP)  ## the figures of tests/benchmarks/RESULTS.md, half an hour (ne
 	$(BIN)/python -m tests.benchmarks.lane_utilisation
 	$(BIN)/python -m tests.benchmarks.many_lanes
 	$(BIN)/python -m tests.benchmarks.ledger_restore
+
+bench-scanner: $(STAMP)  ## the scanner against inflating alone, against other scanners, and what it finds (20 minutes)
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev,bench]'
+	$(BIN)/python -m tests.benchmarks.scanner_rate
+	$(BIN)/python -m tests.benchmarks.scanner_peers
+	$(BIN)/python -m tests.benchmarks.scanner_found
 
 chaos: $(STAMP)  ## kill, freeze and fault everything under 10,000 requests, and judge the outcomes (about 4 minutes)
 	$(BIN)/python -m tests.chaos.run

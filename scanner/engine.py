@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,7 +22,7 @@ from scanner.plain import ReferenceEngine
 from scanner.pool import Source
 from scanner.ports import STDIN, Incident, Progress, Scanned, Wanted
 from scanner.sketch import Fingerprints
-from scanner.summary import Summary
+from scanner.summary import INCIDENTS, Summary
 
 LineEngine = NativeEngine | ReferenceEngine
 
@@ -120,8 +121,9 @@ def _moved(progress: Progress) -> Callable[[pool.Progress], None]:
     before = [0, 0]
 
     def told(now: pool.Progress) -> None:
-        progress(now.read - before[0], now.text - before[1])
-        before[:] = now.read, now.text
+        read = max(before[0], now.read)  # what is read ahead is only then known to wait
+        progress(read - before[0], now.text - before[1])
+        before[:] = read, now.text
 
     return told
 
@@ -140,6 +142,7 @@ def counters(account: Account) -> dict[str, int]:
     }
     told |= {f"text_skipped.{fault}": size for fault, size in text.skipped.items()}
     told |= {f"input_skipped.{fault}": size for fault, size in split.skipped.items()}
+    told |= Counter(f"{INCIDENTS}{trouble.fault}" for trouble in account.troubles)
     return {name: number for name, number in told.items() if number}
 
 
@@ -150,7 +153,7 @@ def incidents(account: Account, sources: Sequence[str]) -> tuple[Incident, ...]:
             "(standard input)" if sources[trouble.source] == STDIN else Path(sources[trouble.source]).name,
             trouble.fault,
             f"member {trouble.member + 1}: {SENTENCES.get(trouble.fault, trouble.fault)}"
-            f" (after {trouble.at:,} bytes of text)",
+            + (f", after {trouble.at:,} bytes of text" if trouble.at else ""),
         )
         for trouble in account.troubles
     )

@@ -40,6 +40,9 @@ class Limits(NamedTuple):
 FORMAT = 1
 """Of `Summary.to_json`."""
 
+INCIDENTS = "incidents."
+"""Prefix of names in an account; a `Fault` follows: in how many places something was left out for it, up to 1,000."""
+
 OTHER = Field("{other}", "{other}")
 """Where everything beyond the limits is added up. A path starts with `/`, so no field has this name."""
 
@@ -98,6 +101,12 @@ class Summary:
             return other
         _refuse_mixture(self, other)
         return Summary(self.sources | other.sources, self.rules, self.key, self.tally + other.tally)
+
+    @property
+    def incidents(self) -> dict[str, int]:
+        """In how many places something could not be read, by `scanner.errors.Fault`; empty where all was read."""
+        account = self.tally.account.items()
+        return {name.removeprefix(INCIDENTS): number for name, number in account if name.startswith(INCIDENTS)}
 
     def to_json(self) -> dict[str, Any]:
         """As JSON that any JSON library can carry, sorted: equal summaries give equal documents.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,12 +9,9 @@ from typing import Annotated
 
 import typer
 
-from scanner.errors import BadInput, Fault
 from scanner.findings import Grade
 from scanner.ports import STDIN
-
-KEY_VARIABLE = "DSR_FINGERPRINT_KEY"
-SHORTEST_KEY = 16
+from scanner.secret import KEY_VARIABLE
 
 
 class Format(StrEnum):
@@ -64,7 +59,10 @@ def _source(name: str) -> str:
 
 
 Files = Annotated[
-    list[str], typer.Argument(metavar="FILE", parser=_source, help="zip, gz or jsonl; - is standard input.")
+    list[str] | None,
+    typer.Argument(
+        metavar="FILE", parser=_source, help="zip, gz or jsonl; - is standard input, which --text reads without a FILE."
+    ),
 ]
 FormatOption = Annotated[
     Format | None,
@@ -98,19 +96,6 @@ def written_as(chosen: Format | None, output: Path | None) -> Format:
         return chosen or Format.HUMAN
     ending = {".htm": "html"}.get(output.suffix.lower(), output.suffix.lower().removeprefix("."))
     return Format(ending) if ending in set(Format) else Format.HUMAN
-
-
-def secret(file: Path | None) -> bytes:
-    """The key of the fingerprints. Raises BadInput for one that could be guessed."""
-    try:
-        key = (file.read_bytes() if file else os.environ.get(KEY_VARIABLE, "").encode()).strip()
-    except OSError:
-        raise BadInput(Fault.UNREADABLE, "the key file cannot be read") from None
-    if not key and not file:
-        return secrets.token_bytes(32)
-    if len(key) < SHORTEST_KEY:
-        raise BadInput(Fault.WRONG_TYPE, f"the key of the fingerprints is shorter than {SHORTEST_KEY} bytes")
-    return key
 
 
 def own_version() -> str:

@@ -1,4 +1,8 @@
-"""A progress bar on a terminal: by bytes of the inputs, with the speed in bytes of text."""
+"""A progress bar on a terminal: by bytes of the inputs, with the speed in bytes of text.
+
+It is drawn when there is progress, by the thread that scans: a thread of its own would keep the scanner processes from
+being forked, and each of them would have to load the rules again.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from rich.progress import Progress as Bar
 
 from scanner.ports import STDIN, Progress
 
+REDRAW_S = 0.1
+
 
 @contextmanager
 def shown(sources: Sequence[str], console: Console) -> Iterator[Progress]:
@@ -21,13 +27,17 @@ def shown(sources: Sequence[str], console: Console) -> Iterator[Progress]:
         yield _silent
         return
     columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[rate]:,.0f} MB/s"), TimeRemainingColumn())
-    with Bar(*columns, console=console, transient=True) as bar:
-        task, started, scanned = bar.add_task("scan", total=_size(sources), rate=0.0), time.monotonic(), 0
+    with Bar(*columns, console=console, transient=True, auto_refresh=False) as bar:
+        task, started, drawn, scanned = bar.add_task("scan", total=_size(sources), rate=0.0), time.monotonic(), 0.0, 0
 
         def moved(input_bytes: int, text_bytes: int) -> None:
-            nonlocal scanned
+            nonlocal drawn, scanned
             scanned += text_bytes
-            bar.update(task, advance=input_bytes, rate=scanned / 1e6 / max(0.001, time.monotonic() - started))
+            now = time.monotonic()
+            bar.update(task, advance=input_bytes, rate=scanned / 1e6 / max(0.001, now - started))
+            if now - drawn >= REDRAW_S:
+                drawn = now
+                bar.refresh()
 
         yield moved
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from scanner.cli.printing import emit, errors_told, remark, say, table, wide
+from scanner.cli.printing import emit, err, errors_told, remark, say, table, wide
 from scanner.cli.wiring import machinery
-from scanner.errors import BadInput, Fault
-from scanner.ports import RuleCheck
+from scanner.ports import Checked, RuleCheck
 from scanner.report.text import plural
 from scanner.rules.model import Example, Pattern, Rule
 
@@ -46,7 +47,8 @@ def list_rules(
       dsr rules list --group payment --json
 
     \b
-    JSON: {"id","type","name","group","country","patterns","examples"}, one a rule.
+    JSON, one a rule: {"id","type","name","group","country","patterns",
+    "examples"}.
     Exit codes: 0.
     """
     with errors_told():
@@ -82,8 +84,8 @@ def show(
     """
     with errors_told():
         every = {rule.id: rule for rule in machinery(context).load_rules(rules or []).rules}
-        if rule_id not in every:
-            raise BadInput(Fault.WRONG_TYPE, "there is no rule of this id; `rules list` shows them all")
+    if rule_id not in every:
+        raise typer.BadParameter(f"there is no such rule; {_meant(rule_id, every)}", param_hint="ID")
     rule = every[rule_id]
     if json:
         emit(_whole(rule))
@@ -106,35 +108,53 @@ def check(context: typer.Context, files: Yours = None, json: AsJson = False) -> 
       dsr rules check mine.toml
 
     \b
-    JSON: {"id","patterns","proved","examples","passed","faults":[sentence]}, one a rule.
-    Exit codes: 0 all holds; 1 a rule does not hold what it promises; 2 a file is no rule file.
+    JSON, one a rule: {"id","patterns","proved","examples","passed","faults"};
+    faults are sentences. Takes about a minute.
+    Exit codes: 0 all holds; 1 a rule does not hold what it promises;
+    2 a file is no rule file.
     """
-    with errors_told():
+    with errors_told(), err.status("Proving the anchors and running the examples of every rule: about a minute"):
         checked = machinery(context).check_rules(files or [])
     if json:
         for rule in checked.rules:
             emit({**_counts(rule), "faults": list(rule.faults)})
     else:
-        _show_check(checked.rules)
-        say(f"{plural(len(checked.rules), 'rule')}, {plural(checked.states, 'state')}", "dim")
+        _show_check(checked)
     raise typer.Exit(0 if checked.fine else 1)
+
+
+def _meant(rule_id: str, every: Iterable[str]) -> str:
+    near = get_close_matches(rule_id, every, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else "`rules list` shows them all"
 
 
 def _fits(asked: tuple[str, ...], words: tuple[str, ...]) -> bool:
     return all(one in {"", word.casefold()} for one, word in zip(asked, words, strict=True))
 
 
-def _show_check(rules: tuple[RuleCheck, ...]) -> None:
-    filled = table(
-        "", "rule", "patterns", "proved", "examples", "passed", right=("patterns", "proved", "examples", "passed")
-    )
+def _show_check(checked: Checked) -> None:
+    """The rules that do not hold, and the sums of all."""
+    rules, broken = checked.rules, [rule for rule in checked.rules if rule.faults]
+    if broken:
+        _show_broken(broken)
+        say(f"{len(broken):,} of {plural(len(rules), 'rule')} do not hold.", "bold red")
+    else:
+        say(f"{plural(len(rules), 'rule')}, and every one holds.", "bold")
+    patterns, proved = sum(rule.patterns for rule in rules), sum(rule.proved for rule in rules)
+    examples, passed = sum(rule.examples for rule in rules), sum(rule.passed for rule in rules)
+    told = f"{proved:,} of {plural(patterns, 'pattern')} proved, {passed:,} of {plural(examples, 'example')} passed"
+    say(f"{told}\n{plural(checked.states, 'state')} in the automaton that every value goes through", "dim")
+
+
+def _show_broken(rules: Sequence[RuleCheck]) -> None:
+    counts = ("patterns", "proved", "examples", "passed")
+    filled = table("rule", *counts, right=counts)
     for rule in rules:
-        name, *counts = _counts(rule).values()
-        filled.add_row("✗" if rule.faults else "✓", name, *map(str, counts), style="red" if rule.faults else "")
+        filled.add_row(*map(str, _counts(rule).values()))
     wide().print(filled)
     for rule in rules:
         for fault in rule.faults:
-            remark(f"{rule.rule_id}: {fault}", "red")
+            remark(fault if fault.startswith(rule.rule_id) else f"{rule.rule_id}: {fault}", "red")
 
 
 def _counts(rule: RuleCheck) -> dict[str, Any]:
@@ -187,13 +207,20 @@ def _example(example: Example) -> dict[str, str]:
     return {"text": example.text, "field": example.field}
 
 
+def _grades(pattern: Pattern) -> str:
+    where = ", the whole value" if pattern.whole else ""
+    if pattern.alone is None:
+        return f"{pattern.with_context.word}, only with context{where}"
+    if pattern.alone is pattern.with_context:
+        return f"{pattern.alone.word}{where}"
+    return f"{pattern.alone.word}, with context {pattern.with_context.word}{where}"
+
+
 def _told(rule: Rule) -> list[tuple[str, str]]:
     lines = [("id", rule.id), ("group", rule.group), ("country", rule.country), ("priority", str(rule.priority))]
     for pattern in rule.patterns:
-        told = _pattern(pattern)
-        where = ", the whole value" if pattern.whole else ""
         lines.append(("pattern", pattern.regex))
-        lines.append(("", f"alone {told['alone']}, with context {told['with_context']}{where}"))
+        lines.append(("", _grades(pattern)))
         lines.append(("", f"checked by {pattern.validator}" if pattern.validator else ""))
     lines += [("context", ", ".join(rule.context)), ("own key", ", ".join(rule.keys)), ("veto", ", ".join(rule.veto))]
     lines.append(("column", rule.column))

@@ -23,6 +23,7 @@ from scanner.report import human, machine, page
 from scanner.report.model import Judgement, Origin, Report, report
 from scanner.report.text import plural
 from scanner.rules.model import RuleSet
+from scanner.secret import secret
 
 WRITERS: dict[Format, Callable[[Report], str]] = {
     Format.JSON: machine.as_json,
@@ -30,13 +31,16 @@ WRITERS: dict[Format, Callable[[Report], str]] = {
     Format.CSV: machine.as_csv,
     Format.HTML: page.as_html,
 }
+MOST_LINES = 40
+"""Of findings on a terminal; a file or a pipe gets all of them."""
+
 HARMLESS = {Fault.OVERSIZED_LINE, Fault.WRONG_TYPE}
 """Left unread on purpose, told in the report. Any other incident means that the answer may be incomplete."""
 
 
 def scan(
     context: typer.Context,
-    files: options.Files,
+    files: options.Files = None,
     format: options.FormatOption = None,  # noqa: A002 (the option's name)
     output: options.Output = None,
     rules: options.Rules = None,
@@ -57,24 +61,28 @@ def scan(
       dsr scan export.zip
       dsr scan export.zip -o report.html
       dsr scan *.json.gz --baseline last.json --fail-on confirmed
-      dsr scan --text --field note -f jsonl - < notes.txt
+      dsr scan --text --field note -f jsonl < notes.txt
 
     \b
-    JSON of --text: {"input","line","data_type","start","end","grade","reasons","via"},
-    one a finding; start and end are half-open character offsets in the line.
+    JSON of --text, one a finding: {"input","line","data_type","start","end",
+    "grade","reasons","via"}; start and end are half-open character offsets.
     Exit codes: 0 clean, 1 findings at or above --fail-on (likely unless you say
     otherwise), 2 wrong usage, or something could not be read.
     """
+    names = files or ([STDIN] if text else [])
+    if not names:
+        raise typer.BadParameter("name a FILE to scan, or - for standard input; only --text reads that by itself")
     written = options.written_as(format, output)
     with errors_told():
         judgement = _judgement(allow, baseline, min_grade)
-        ruleset = machinery(context).load_rules(rules or [])
-        wanted = Wanted(ruleset, engine.value, processes or os.cpu_count() or 1, options.secret(key_file))
-        ready = machinery(context).make_engine(wanted)
+        with err.status("Getting the rules ready; new ones take a minute, once"):
+            ruleset = machinery(context).load_rules(rules or [])
+            wanted = Wanted(ruleset, engine.value, processes or os.cpu_count() or 1, secret(key_file))
+            ready = machinery(context).make_engine(wanted)
         if text:
             asked = lines.Asked(field, min_grade.grade, fail_on.grade)
-            raise typer.Exit(lines.scan(ready, files, asked, written, output))
-        told = _scanned(ready, files, ruleset, judgement)
+            raise typer.Exit(lines.scan(ready, names, asked, written, output))
+        told = _scanned(ready, names, ruleset, judgement)
         _write(told, written, output)
     raise typer.Exit(_code(told, fail_on))
 
@@ -98,7 +106,8 @@ def _scanned(engine: Engine, names: Sequence[str], rules: RuleSet, judgement: Ju
 
 def _write(told: Report, written: Format, output: Path | None) -> None:
     if written is Format.HUMAN and output is None:
-        human.write(told, wide())
+        console = wide()
+        human.write(told, console, MOST_LINES if console.is_terminal else None)
         return
     content = WRITERS[written](told) if written in WRITERS else _plain(told)
     put(content, output)

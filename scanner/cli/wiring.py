@@ -13,7 +13,7 @@ def machinery(context: typer.Context) -> Machinery:
 
 
 def _installed() -> Machinery:
-    # Half a second of validators and their libraries, which every other command of `dsr` would have to wait for.
+    # Validators and their libraries: a quarter of a second that every other command of `dsr` would have to wait.
     from scanner.check import check_rules  # noqa: PLC0415
     from scanner.engine import make_engine  # noqa: PLC0415
     from scanner.rules import load  # noqa: PLC0415

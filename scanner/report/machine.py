@@ -15,7 +15,8 @@ The JSON document:
     ROW = {"event_type", "field", "data_type", "grade", "events": {"confirmed", "likely", "possible"}, "events_hit",
            "events_seen" or null, "share" (0 to 1) or null, "reasons": [word], "via": [word], "distinct" or null,
            "distinct_margin" (two standard deviations), "shapes": [masked], "first_hour", "last_hour",
-           "new" (with a baseline: whether it counts) or null}
+           "expected" (no discovery: the field holds it in every export), "new" (with a baseline: whether it counts)
+           or null}
 
 An event type and a field `{other}` stand for everything beyond the limits of a summary.
 """
@@ -95,6 +96,7 @@ def record(report: Report, row: Row) -> dict[str, Any]:
         "shapes": list(row.shapes),
         "first_hour": row.first_hour,
         "last_hour": row.last_hour,
+        "expected": row.key in report.expected,
         "new": None if report.new is None else row.key in report.new,
     }
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from scanner.baseline import Allowed, AllowList, Baseline
 from scanner.column import Row, judged
 from scanner.evidence import Key
-from scanner.findings import Grade
+from scanner.findings import Grade, Reason
 from scanner.ports import Scanned
 from scanner.rules.model import RuleSet
 
@@ -24,6 +24,10 @@ INPUT, OVERHEAD, UNPACKED = "input_bytes", "input_overhead", "input_unpacked"
 
 LINES_SKIPPED, TEXT_SKIPPED, INPUT_SKIPPED = "lines_skipped.", "text_skipped.", "input_skipped."
 """Prefixes of names in an account; a `Fault` follows."""
+
+
+KINDS = {"IP_ADDRESS": ("IPV4", "IPV6")}
+"""Types of known fields, and the types that rules find in the values of such a field."""
 
 
 class Skipped(NamedTuple):
@@ -118,6 +122,16 @@ class Report:
         """How many rows of each grade are shown."""
         counts = Counter(row.grade for row in self.rows)
         return {grade: counts[grade] for grade in reversed(Grade)}
+
+    @cached_property
+    def expected(self) -> frozenset[Key]:
+        """The findings that are no discovery: what a known field always holds, and what the rules call its values."""
+        known = {row.key.field: row.key.data_type for row in self.rows if Reason.FIELD in row.reasons}
+        return frozenset(
+            row.key
+            for row in self.rows
+            if (data_type := known.get(row.key.field)) and row.key.data_type in {data_type, *KINDS.get(data_type, ())}
+        )
 
     def failing(self, grade: Grade) -> int:
         """How many findings of that grade or a higher one count: with a baseline only the new ones do."""

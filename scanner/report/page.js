@@ -37,11 +37,13 @@
   const plural = (count, one, many) => `${number.format(count)} ${count === 1 ? one : many || one + "s"}`;
   const middle = (text, most) => text.length <= most ? text : `${text.slice(0, most >> 1)}…${text.slice(1 - (most >> 1))}`;
   const field = (row) => row.field === OTHER ? "other fields" : row.field || "whole text";
-  // The last part of a path tells the most; a narrow screen shows nothing else.
+  // The last part of a path tells the most.
   function path(text) {
     const cut = text.lastIndexOf("/", text.length - 2) + 1;
     return bdi("", { class: "mono path" }, make("span", {}, text.slice(0, cut)), text.slice(cut));
   }
+  // Where a narrow screen has room for a few characters, the usual beginnings are said in short.
+  const brief = (text) => middle(text.replace(/^\/(event|user|group)_properties\//, "$1/"), 20);
   const event = (row) => row.event_type === OTHER ? "other event types" : row.event_type;
 
   function percent(share) {
@@ -83,6 +85,8 @@
     const fresh = rows.filter((row) => row.new).length;
     if (rows.some((row) => row.new !== null)) parts.push(`${number.format(fresh)} new since the baseline`);
     if (data.allowed.length) parts.push(`${number.format(data.allowed.length)} allowed`);
+    const usual = rows.filter(expected).length;
+    if (usual) parts.push(`${number.format(usual)} of them in fields that always hold it, listed last`);
     if (totals.hidden) parts.push(`${number.format(totals.hidden)} below the least grade not shown`);
     at("lead").textContent = parts.length ? `${parts.join("; ")}.` : "Every value of every event was looked at.";
     const skipped = totals.skipped.reduce((sum, one) => sum + one.text_bytes + one.input_bytes, 0);
@@ -98,7 +102,9 @@
   }
 
   // The map: a line for each type and field, a column for each event type. Fill says the grade, size the share.
-  const weight = (row) => 10 ** (3 - GRADES.indexOf(row.grade)) * Math.log2(2 + row.events_hit);
+  // What a field holds in every export is no discovery: it comes last, unless a baseline shows that it is new.
+  const expected = (row) => row.expected && !row.new;
+  const weight = (row) => (expected(row) ? 1e-6 : 1) * 10 ** (3 - GRADES.indexOf(row.grade)) * Math.log2(2 + row.events_hit);
   function ranked(keyOf) {
     const weights = new Map();
     for (const row of rows) weights.set(keyOf(row), (weights.get(keyOf(row)) || 0) + weight(row));
@@ -114,6 +120,7 @@
     return cell;
   }
   function map(whole) {
+    const narrow = matchMedia("(max-width: 560px)").matches;
     const columns = ranked((row) => row.event_type), types = ranked((row) => row.data_type);
     const shown = whole ? columns : columns.slice(0, MOST_COLUMNS);
     const lines = new Map();
@@ -133,13 +140,14 @@
         type = line.type;
         body.append(make("tr", { class: "group" }, make("th", { scope: "rowgroup", title: data.types[type].name }, type), make("td", { colspan: shown.length })));
       }
-      body.append(make("tr", {}, make("th", { scope: "row", class: "mono" }, path(middle(line.field, 44))),
+      body.append(make("tr", {}, make("th", { scope: "row", class: "mono", title: middle(line.field, 200) }, path(narrow ? brief(line.field) : middle(line.field, 44))),
         ...shown.map((name) => line.cells.has(name) ? cellOf(line.cells.get(name)) : make("td", {}))));
     }
     const head = make("thead", {}, make("tr", {}, make("td", {}),
-      ...shown.map((name) => make("th", { scope: "col" }, bdi(middle(name === OTHER ? "other event types" : name || "–", 26))))));
+      ...shown.map((name) => make("th", { scope: "col" }, bdi(middle(name === OTHER ? "other event types" : name || "–", 20))))));
     const table = make("table", {}, head, body);
-    table.style.setProperty("--step", shown.length <= 24 ? "32px" : "24px");
+    const room = Math.floor((at("map").clientWidth - (narrow ? 150 : 330)) / shown.length);
+    table.style.setProperty("--step", `${Math.max(narrow ? 30 : 24, Math.min(46, room))}px`);
     at("map").replaceChildren(table);
     if (!whole && (columns.length > MOST_COLUMNS || all.length > MOST_LINES)) {
       const button = make("button", { class: "all", type: "button" }, `Show all ${plural(all.length, "line")} and ${plural(columns.length, "event type")}`);
@@ -168,7 +176,7 @@
   // The list.
   const state = { search: "", grades: new Set(GRADES), type: "", event: "", order: "sure", shown: PAGE };
   const ORDER = {
-    sure: (one, other) => one.index - other.index,
+    sure: (one, other) => expected(one) - expected(other) || one.index - other.index,
     events: (one, other) => other.events_hit - one.events_hit || one.index - other.index,
     distinct: (one, other) => (other.distinct || 0) - (one.distinct || 0) || one.index - other.index,
     field: (one, other) => one.field < other.field ? -1 : one.field > other.field ? 1 : one.index - other.index,

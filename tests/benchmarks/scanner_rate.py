@@ -3,20 +3,20 @@
 The floor opens the zip, reads each member and inflates it with zlib, nothing else; on one process and on two. The
 scanner does the whole job on the same file in the same run: zip, inflate, parse, find, confirm, count, for one process
 and for two. Every measurement is a fresh interpreter, so nothing is known of the values; the engine is built before the
-clock starts and its start-up is shown apart. MB are 10^6 bytes of JSON lines. The best of the rounds counts.
+clock starts and its start-up is shown apart. MB are 10^6 bytes of JSON lines. The best of the rounds counts; the memory
+is the peak of all the scanner's processes together, in any round, sampled four times a second.
 """
 
 import argparse
 import json
 import multiprocessing
-import resource
-import subprocess
 import sys
 import time
 import zipfile
 import zlib
 from pathlib import Path
 
+from tests.benchmarks import memory
 from tests.fakes.exports.archive import write
 
 CACHE = Path(".cache/exports")
@@ -56,22 +56,25 @@ def floor(path, processes):
 
 
 def scan(path, processes):
-    """(seconds, start-up seconds, findings' rows, peak resident MB) of one scan in this interpreter."""
+    """What one scan in this interpreter took: seconds, start-up seconds, rows of findings, bytes of JSON."""
     began = time.perf_counter()
-    from scanner.scanning import Scanner  # noqa: PLC0415 (its start-up is measured)
+    from scanner.engine import make_engine  # noqa: PLC0415 (its start-up is measured)
+    from scanner.ports import Wanted  # noqa: PLC0415
+    from scanner.rules import load  # noqa: PLC0415
 
-    scanner = Scanner(processes=processes)
+    engine = make_engine(Wanted(load(), "native", processes, b"the same key in every run"))
     ready = time.perf_counter()
-    report = scanner.scan_files([path])
+    scanned = engine.scan_sources([str(path)], lambda *_: None)
     done = time.perf_counter()
-    peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1e3
-    return {"seconds": done - ready, "start_s": ready - began, "rows": len(report.summary.tally.rows), "peak_mb": peak}
+    rows, size = len(scanned.summary.tally.rows), scanned.summary.tally.account["text_bytes"]
+    return {"seconds": done - ready, "start_s": ready - began, "rows": rows, "bytes": size}
 
 
 def measured(what, path, processes):
-    """One measurement in a fresh interpreter."""
+    """(what one measurement in a fresh interpreter gave, peak PSS, peak RSS)."""
     command = [sys.executable, "-m", "tests.benchmarks.scanner_rate", "--only", what, str(path), str(processes)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    printed, *peaks = memory.run(command)
+    return json.loads(printed), *peaks
 
 
 def table(profile, path, rounds):
@@ -79,13 +82,15 @@ def table(profile, path, rounds):
     for processes in (1, 2):
         floors, scans = [], []
         for _ in range(rounds):
-            floors.append(measured("floor", path, processes))
+            floors.append(measured("floor", path, processes)[0])
             scans.append(measured("scan", path, processes))
-        (least, size), best = min(floors), min(scans, key=lambda one: one["seconds"])
+        (least, size), best = min(floors), min((one for one, *_ in scans), key=lambda one: one["seconds"])
+        assert size == best["bytes"], "the floor and the scanner have not read the same"
         bar = BARS.get((profile, processes))
         print(
             f"{profile:10} {processes:9} {size / 1e6 / least:12.0f} {size / 1e6 / best['seconds']:13.0f}"
-            f" {least / best['seconds']:7.2f} {bar or '':>5} {best['start_s']:10.2f} {best['peak_mb']:8.0f}",
+            f" {least / best['seconds']:7.2f} {bar or '':>5} {best['start_s']:10.2f}"
+            f" {max(pss for _, pss, _ in scans) / 1e6:8.0f} {max(rss for *_, rss in scans) / 1e6:8.0f}",
             flush=True,
         )
         yield size / best["seconds"]
@@ -104,7 +109,7 @@ def main():
         what, path, processes = asked.only
         print(json.dumps({"floor": floor, "scan": scan}[what](path, int(processes))))
         return
-    print("profile    processes  inflate MB/s  scanner MB/s   ratio   bar  start-up s  peak MB")
+    print("profile    processes  inflate MB/s  scanner MB/s   ratio   bar start-up s   PSS MB   RSS MB")
     for profile in asked.profiles if not asked.archive else ["given"]:
         path = asked.archive or archive_of(profile, asked.events or EVENTS[profile])
         one, two = table(profile, path, asked.rounds)

@@ -1,10 +1,13 @@
+import io
 import json
+import threading
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from scanner.cli import app
+from scanner.cli import app, progress
 from scanner.errors import BadRules, Fault
 from scanner.ports import Checked, Incident, Machinery, RuleCheck
 from scanner.report import machine
@@ -124,6 +127,14 @@ def test_a_file_that_is_not_there_is_wrong_usage(export, option):
     assert 2 == exit_code("scan", export, option, "nowhere")
 
 
+def test_the_progress_bar_has_no_thread_that_would_forbid_to_fork(export):
+    screen, threads = Console(file=io.StringIO(), force_terminal=True, width=100), threading.active_count()
+    with progress.shown([export], screen) as moved:
+        moved(10, 1_000_000)
+        assert threads == threading.active_count()
+    assert "MB/s" in screen.file.getvalue()
+
+
 def test_bad_rules_are_told_in_our_words(export):
     def refuse(extra):
         raise BadRules(Fault.RULE_SYNTAX, "mine.toml: rule 1: no id\nmine.toml: rule 2: no id")
@@ -165,6 +176,18 @@ def test_people_read_a_table_of_text_findings_without_the_values():
     assert "No personal data found." in run("scan", "--text", "-", stdin="nothing")[0].stdout
 
 
+def test_text_comes_from_standard_input_where_no_file_is_named():
+    result, _ = run("scan", "--text", "-f", "jsonl", stdin="hi a@b.de\n")
+    told = json.loads(result.stdout)
+    assert ("(standard input)", 3, 9, 1) == (told["input"], told["start"], told["end"], result.exit_code)
+
+
+def test_without_text_a_file_must_be_named():
+    result, wanted = run("scan", stdin="hi a@b.de\n")
+    assert (2, "", []) == (result.exit_code, result.stdout, wanted)
+    assert "name a FILE to scan, or - for standard input" in " ".join(result.stderr.split()).replace("│ ", "")
+
+
 @pytest.mark.parametrize("written", ["json", "csv", "html"])
 def test_text_findings_are_no_report(written):
     assert 2 == exit_code("scan", "--text", "-", "-f", written, stdin="x")
@@ -182,15 +205,24 @@ def test_a_rule_is_shown_whole():
     assert "German tax identification number" in result.stdout
     assert "noisy" in result.stdout
     assert "likely" == json.loads(run("rules", "show", "email", "--json")[0].stdout)["patterns"][0]["alone"]
-    assert 2 == exit_code("rules", "show", "no.such")
+    result, _ = run("rules", "show", "no.such")
+    assert (2, "") == (result.exit_code, result.stdout)
+
+
+def test_a_rule_that_is_misspelt_is_guessed():
+    result, _ = run("rules", "show", "es_nia", env={"COLUMNS": "200"})
+    assert "did you mean es_nie?" in result.stderr
+    assert "rules list" in run("rules", "show", "zzzzzz", env={"COLUMNS": "200"})[0].stderr
 
 
 def test_a_check_says_which_rule_does_not_hold_and_why():
     good, bad = RuleCheck("es.nie", 2, 2, 5, 5), RuleCheck("es.dni", 1, 1, 3, 2, ("example 2 is not found",))
-    assert 0 == exit_code("rules", "check", checked=Checked((good,), 812))
+    result, _ = run("rules", "check", checked=Checked((good,), 812))
+    assert (0, ["1 rule, and every one holds."]) == (result.exit_code, result.stdout.splitlines()[:1])
     result, _ = run("rules", "check", checked=Checked((good, bad), 812))
     assert (1, "es.dni: example 2 is not found\n") == (result.exit_code, result.stderr)
-    assert "2 rules, 812 states" in result.stdout
+    assert "1 of 2 rules do not hold.\n3 of 3 patterns proved, 7 of 8 examples passed\n812 states" in result.stdout
+    assert "es.nie" not in result.stdout
     result, _ = run("rules", "check", "--json", checked=Checked((bad,), 812))
     assert ["example 2 is not found"] == json.loads(result.stdout)["faults"]
 

@@ -9,13 +9,14 @@ from rich.console import Console
 
 from scanner.baseline import Allowance, AllowList, Baseline
 from scanner.errors import Fault
-from scanner.findings import Grade
+from scanner.evidence import Hits
+from scanner.findings import Grade, Via
 from scanner.ports import Incident
 from scanner.report import human
 from scanner.report.model import Judgement
 from scanner.report.text import listed, percent, shortened, size, visible
 from scanner.summary import Summary, Tally
-from tests.fakes.scanned import hostile, reported, scanned
+from tests.fakes.scanned import F, hostile, reported, scanned
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -64,10 +65,49 @@ def test_incidents_are_told_with_their_place():
 
 
 def test_a_clean_scan_says_so():
-    scan = replace(
-        scanned(), summary=Summary(frozenset("a"), tally=Tally(account={"text_bytes": 5, "text_scanned": 5}))
-    )
+    account = {"lines": 1, "text_bytes": 5, "text_scanned": 5}
+    scan = replace(scanned(), summary=Summary(frozenset("a"), tally=Tally(account=account)))
     assert "No personal data found." in told(reported(scan))
+
+
+def test_nothing_is_not_called_clean():
+    text = told(reported(replace(scanned(), summary=Summary())))
+    assert "Nothing to scan" in text
+    assert "No personal data" not in text
+
+
+def test_what_known_fields_hold_is_one_line():
+    table, closing = told(reported()).split("\n\n")
+    assert "/ip_address" not in table
+    assert "1 of them, not listed, is what this field always holds: /ip_address." in closing
+
+
+def test_what_rules_call_the_values_of_a_known_field_is_no_discovery_but_anything_else_in_it_is():
+    rows = [("login", "/ip_address", kind, 4_000, Hits(confirmed=9), F, Via(0), 1, "x") for kind in ("IPV4", "EMAIL")]
+    table, closing = told(reported(scanned(more=rows))).split("\n\n")
+    assert ["EMAIL"] == [line.split()[2] for line in table.splitlines() if "/ip_address" in line]
+    assert "2 of them, not listed, are what this field always holds: /ip_address." in closing
+
+
+def test_a_known_field_that_a_baseline_does_not_have_is_listed():
+    known = {row.key: row.grade for row in reported().rows if row.key.path != "/ip_address"}
+    table, closing = told(reported(judgement=Judgement(baseline=Baseline(known)))).split("\n\n")
+    assert "● confirmed new  IP_ADDRESS   /ip_address" in table.splitlines()[1]
+    assert "not listed" not in closing
+
+
+def test_a_terminal_gets_the_first_lines_and_how_many_follow():
+    text = io.StringIO()
+    human.write(reported(), Console(file=text, width=160), most=5)
+    table, closing = text.getvalue().split("\n\n")
+    assert 1 + 5 == len(table.splitlines())
+    assert "4 more lines, 2 likely and 2 possible: -o report.html" in closing
+
+
+@pytest.mark.parametrize("width", [100, 120, 140, 180])
+def test_columns_are_left_out_before_a_name_is_broken(width):
+    table, _ = told(reported(), width).split("\n\n")
+    assert 1 + 9 == len(table.splitlines())
 
 
 @pytest.mark.parametrize(
