@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from scanner.automaton import Skip, anchors, build, building, prove, prove_anchors
+from scanner.automaton import Skip, anchors, build, prove, prove_anchors
 from scanner.automaton.anchors import bits_of, derive, strong, without_redundant
 from scanner.automaton.proofs import prove_skip
 from scanner.automaton.syntax import parse_bytes
@@ -185,13 +185,3 @@ def test_tables_of_unproved_anchors_are_not_built():
     assert Fault.RULE_UNPROVED is refused.value.fault
     assert "test.email" in str(refused.value)
     assert "test.card" not in str(refused.value)
-
-
-@pytest.mark.skipif(NATIVE is None, reason="the native engine was not built")
-def test_engines_with_unproved_anchors_do_differ(monkeypatch):
-    """What the proof forbids would lose findings, and comparing the engines would show it."""
-    lines = [f'{{"event_type":"a","x":"{mail}"}}'.encode() for mail in ("ana@example.com", "ana@9.example.com")]
-    assert [] == Pair(ruleset(), build(ruleset())).differing(lines)
-    monkeypatch.setattr(building, "prove_anchors", lambda rules, found: iter(()))
-    broken = build(ruleset(), derived() | {number_of("test.email"): (parse_bytes("@[a-z]"),)})
-    assert lines[1:] == Pair(ruleset(), broken).differing(lines)

@@ -69,7 +69,8 @@ class Examples:
         self.examples = [
             example for rule in ruleset.rules for example in (*rule.examples, *rule.counter_examples) if example.text
         ]
-        self.phrases = [phrase for rule in ruleset.rules for phrase in (*rule.context, *rule.keys, *rule.veto)]
+        phrases = [phrase for rule in ruleset.rules for phrase in (*rule.context, *rule.keys, *rule.veto)]
+        self.phrases = phrases or ["value"]
 
     def lines(self, count):
         """Lines without their newline."""
