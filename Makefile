@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZ_SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types bench chaos clean
+.PHONY: help install demo test check lint types bench chaos fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +42,10 @@ bench: $(STAMP)  ## the figures of tests/benchmarks/RESULTS.md, half an hour (ne
 
 chaos: $(STAMP)  ## kill, freeze and fault everything under 10,000 requests, and judge the outcomes (about 4 minutes)
 	$(BIN)/python -m tests.chaos.run
+
+fuzz: $(STAMP)  ## compare the scanner's engines, then fuzz its kernel under sanitizers, FUZZ_SECONDS (an hour) each
+	$(BIN)/python -m tests.fuzz.differential all --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz.run $(FUZZ_SECONDS)
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
