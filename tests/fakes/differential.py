@@ -13,15 +13,19 @@ class Remembering(Meaning):
     """The same meaning, which tells again what it said of the same text in the same context.
 
     What every rule finds is a pure function of the two, and trying every rule takes a millisecond. Only the plain
-    engine gets this one, and only whole answers are kept: nothing that the native engine said is among them.
+    engine gets this one: nothing that the native engine said is among what is remembered.
     """
 
     def __init__(self, rules):
         super().__init__(rules)
         self._told = lru_cache(maxsize=200_000)(super().read)
+        self._told_inside = lru_cache(maxsize=200_000)(super()._leaf)
 
     def read(self, text, context, nominate=None):
         return self._told(text, context) if nominate is None else super().read(text, context, nominate)
+
+    def _leaf(self, leaf, outer, nominate, depth):
+        return self._told_inside(leaf, outer, nominate, depth)
 
 
 class Pair:

@@ -23,6 +23,9 @@ PLACES = (
 )
 KEYS = ("x", "id", "note", "email", "phone", "user_id", "ip_address", "k é", "a/b")
 
+SHAPES = ("2024-03-01 00:53:59.376326", "0F3A9C55-7a1b-4c2d-8e9f-001122334455", "12345678", "-1.5e+10", "session_start")
+"""Of values that the kernel may skip."""
+
 
 def wide(text):
     """Full-width forms of its ASCII characters."""
@@ -59,6 +62,37 @@ def everything_encoded(text):
 
 WRAPPINGS = (standard, url_safe, quote, quote_plus, everything_encoded, in_a_document, in_a_list, wide, wide_digits)
 WRAPPINGS = (*WRAPPINGS, arabic_digits, str.upper, str.lower, str.swapcase)
+
+
+def camel(text):
+    first, *rest = text.split(" ")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def in_the_middle(text):
+    return f"my{camel(text)[:1].upper()}{camel(text)[1:]}Value"
+
+
+def apart(text):
+    return text.replace(" ", " \n ")
+
+
+def fewer(text):
+    return text[:-1]
+
+
+PHRASINGS = (str, str, str.upper, str.title, str.swapcase, camel, in_the_middle, apart, wide, fewer)
+PHRASINGS = (
+    *PHRASINGS,
+    "{}s".format,
+    "{}2".format,
+    "x{}".format,
+    "2{}".format,
+    "é{}".format,
+    "{}é".format,
+    "_{}_".format,
+)
+PHRASINGS = (*PHRASINGS, *(lambda text, mark=mark: text.replace(" ", mark) for mark in ("_", "-", "", ".", "é", "0")))
 
 
 class Examples:
@@ -102,8 +136,12 @@ class Examples:
         if roll < 0.4:
             return example.field or self.r.choice(KEYS)
         if roll < 0.65:
-            return self.r.choice(self.phrases).replace(" ", "_")
+            return self.phrase()
         return self.r.choice(KEYS) if roll < 0.9 else text
+
+    def phrase(self):
+        """A phrase that speaks for or against some rule, as people write it, or not quite."""
+        return self.r.choice(PHRASINGS)(self.r.choice(self.phrases))
 
     def shaped(self, text):
         r, roll = self.r, self.r.random()
@@ -112,10 +150,13 @@ class Examples:
         if roll < 0.4:
             return r.choice(PLACES).format(text)
         if roll < 0.55:
-            return f"{r.choice(self.phrases)}{r.choice((': ', '=', ' is ', ' ', '', ' x' * 19))}{text}"
+            return f"{self.phrase()}{r.choice((': ', '=', ' is ', ' ', '', ' x' * 19))}{text}"
         if roll < 0.65:
             return self.nicked(text)
-        if roll < 0.7:
+        if roll < 0.68:
+            shape = r.choice(SHAPES)
+            return r.choice((shape, self.nicked(shape), shape[: r.randint(1, 12)], f"{self.phrase()} {shape}"[-12:]))
+        if roll < 0.73:
             return f"{text}{r.choice((' ', ',', '', '/', '-'))}{r.choice(self.examples).text}"
         wrapped = r.choice(WRAPPINGS)(r.choice(PLACES).format(text))
         return r.choice(WRAPPINGS)(wrapped) if r.random() < 0.2 else r.choice(PLACES).format(wrapped)
