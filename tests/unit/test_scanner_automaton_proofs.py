@@ -1,15 +1,20 @@
 """The proof that nothing is missed: it holds for the rules of these tests, and wrong anchors do not get past it."""
 
 import random
+import re
 from dataclasses import replace
 from functools import cache
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scanner.automaton import Skip, anchors, build, prove, prove_anchors
 from scanner.automaton.anchors import bits_of, derive, strong, without_redundant
-from scanner.automaton.proofs import prove_skip
-from scanner.automaton.syntax import parse_bytes
+from scanner.automaton.inclusion import meeting
+from scanner.automaton.proofs import SHAPES, prove_skip
+from scanner.automaton.syntax import Chars, Seq, parse_bytes
+from scanner.derived import base64_decoded, folded_digits, json_leaves, percent_decoded
 from scanner.errors import BadRules, Fault
 from scanner.findings import Grade
 from scanner.kernel import NATIVE
@@ -176,6 +181,28 @@ def test_a_rule_that_finds_nothing_in_a_shape_leaves_it_skipped(skip, pattern):
     rules = alone(rule_of(pattern, context=("pin",)))
     assert [] == [proof for proof in prove_skip(rules, skip) if not proof.proved]
     assert build(rules).flags & skip
+
+
+SHAPES_IN_WORDS = {
+    Skip.TIMESTAMP: r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}",
+    Skip.UUID: "(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",
+    Skip.SHORT: r"[^0-9:@%{\[\x80-\U0010ffff]{1,11}",
+    Skip.SHORT_NUMBER: r"-?(?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,3})?",
+}
+
+
+@pytest.mark.parametrize("skip", Skip)
+@given(data=st.data())
+def test_nothing_is_wrapped_in_a_shape(skip, data):
+    """What the proof takes for granted: there is no other reading of such a text."""
+    text = data.draw(st.from_regex(re.compile(SHAPES_IN_WORDS[skip], re.ASCII), fullmatch=True))
+    assert meeting([*SHAPES[skip], literal(padded(text))], [literal(b'"')]), "the text is of the shape"
+    readings = (*base64_decoded(text), *percent_decoded(text), *folded_digits(text), *json_leaves(text))
+    assert () == readings
+
+
+def literal(data):
+    return Seq(tuple(Chars(1 << byte) for byte in data))
 
 
 def test_tables_of_unproved_anchors_are_not_built():

@@ -4,6 +4,8 @@ import base64
 import json
 from urllib.parse import quote, quote_plus
 
+from tests.fakes.scanner_rules import wide
+
 PLACES = (
     "{}",
     "{}",
@@ -25,11 +27,6 @@ KEYS = ("x", "id", "note", "email", "phone", "user_id", "ip_address", "k é", "a
 
 SHAPES = ("2024-03-01 00:53:59.376326", "0F3A9C55-7a1b-4c2d-8e9f-001122334455", "12345678", "-1.5e+10", "session_start")
 """Of values that the kernel may skip."""
-
-
-def wide(text):
-    """Full-width forms of its ASCII characters."""
-    return "".join(chr(ord(mark) + 0xFEE0) if "!" <= mark <= "~" else mark for mark in text)
 
 
 def wide_digits(text):
