@@ -1,13 +1,16 @@
 """The odd forms in which exports hold data: both engines find the same, and that is what a reader would find."""
 
+import itertools
 import json
 from urllib.parse import quote
 
 import pytest
 
+from scanner.automaton import build
 from scanner.automaton import load as load_tables
 from scanner.kernel import NATIVE
 from scanner.rules import load
+from tests.fakes import scanner_rules
 from tests.fakes.differential import Pair
 from tests.fakes.exports.examples import arabic_digits, everything_encoded, standard, url_safe, wide
 
@@ -140,6 +143,29 @@ def test_both_engines_find_what_is_there(pair, form):
     native, plain = pair.tallies([line])
     assert native == plain
     assert expected == {(key.path, key.data_type, " ".join(evidence.via.words)) for key, evidence in plain.rows.items()}
+
+
+@pytest.mark.skipif(NATIVE is None, reason="the native engine was not built")
+@pytest.mark.parametrize("mark", ["a", r"\u0061", "é", r"\ud800"])
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_very_long_event_type_is_one_of_the_others(pair, mark, more):
+    size = len(json.loads(f'"{mark}"').encode("utf-8", "surrogatepass"))
+    name = mark * (4096 // size) + "b" * (4096 % size + more)
+    native, plain = pair.tallies([f'{{"event_type":"{name}","x":"{MAIL}"}}'.encode()])
+    assert native == plain
+    assert bool(more) == ({"{other}"} == {key.event_type for key in plain.rows})
+
+
+@pytest.mark.skipif(NATIVE is None, reason="the native engine was not built")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="the kernel counts the events of its 4,097th type and later ones as others",
+)
+def test_any_number_of_event_types_is_told_apart():
+    lines = [b'{"event_type":"%s","x":1}' % "".join(each).encode() for each in itertools.product(*["abcdefgh"] * 4)]
+    pair = Pair(scanner_rules.ruleset(), build(scanner_rules.ruleset()))
+    assert [] == pair.differing([*lines, b'{"event_type":"one more","x":1}'])
 
 
 @pytest.mark.skipif(NATIVE is None, reason="the native engine was not built")
