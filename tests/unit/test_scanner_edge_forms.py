@@ -145,6 +145,42 @@ def test_both_engines_find_what_is_there(pair, form):
     assert expected == {(key.path, key.data_type, " ".join(evidence.via.words)) for key, evidence in plain.rows.items()}
 
 
+HEADS = {
+    "": ("", ""),
+    '"event_type":"a","event_time":"2024-03-01 05:59:59.9"': ("a", "2024-03-01 05"),
+    '"event_type":"a","event_time":"2024-03-01T05"': ("a", "2024-03-01 05"),
+    r'"event_typ\u0065":"\u0061","event_t\u0069me":"2024-03-01\u002005"': ("a", "2024-03-01 05"),
+    '"event_type":"a","event_time":"2024-03-01 05","event_type":"b","event_time":"2025-03-01 06"': (
+        "b",
+        "2025-03-01 06",
+    ),
+    '"event_type":"a","event_time":"2024-03-01 05","event_type":null,"event_time":7': ("", ""),
+    '"event_type":"a","event_type":"","event_time":"2024-03-01  05"': ("", ""),
+    '"event_type":5,"event_time":1709253887985': ("", ""),
+    '"event_type":["a"],"event_time":["2024-03-01 05"]': ("", ""),
+    '"deeper":{"event_type":"a","event_time":"2024-03-01 05"}': ("", ""),
+    '"event_type":"0000-00-00 00:00:00","event_time":"0000-00-00 00:00:00"': ("0000-00-00 00:00:00", ""),
+    '"event_type":"a","event_time":"0000-00-00 01:00:00"': ("a", "0000-00-00 01"),
+    '"event_type":"a","event_time":"9999-99-99 99:99:99"': ("a", "9999-99-99 99"),
+    '"event_type":"a","event_time":"٢٠٢٤-03-01 05"': ("a", ""),
+    '"event_type":"ana.lima@example.com"': ("{EMAIL}", ""),
+    r'"event_type":"\ud800"': ("·", ""),
+}
+
+
+@pytest.mark.skipif(NATIVE is None, reason="the native engine was not built")
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("line", ['{%s"z":"%s"}', '{"z":"%s"%s}'])
+def test_both_engines_tell_the_same_type_and_hour(pair, head, line):
+    before = line.startswith("{%")
+    text = line % ((f"{head}," if head else "", MAIL) if before else (MAIL, f",{head}" if head else ""))
+    native, plain = pair.tallies([text.encode()])
+    assert native == plain
+    told = {(key.event_type, row.first_hour, row.last_hour) for key, row in plain.rows.items() if key.path == "/z"}
+    event_type, hour = HEADS[head]
+    assert {(event_type, hour, hour)} == told
+
+
 @pytest.mark.skipif(NATIVE is None, reason="the native engine was not built")
 @pytest.mark.parametrize("mark", ["a", r"\u0061", "é", r"\ud800"])
 @pytest.mark.parametrize("more", [0, 1])

@@ -27,6 +27,13 @@ KEYS = ("x", "id", "note", "email", "phone", "user_id", "ip_address", "k é", "a
 
 SHAPES = ("2024-03-01 00:53:59.376326", "0F3A9C55-7a1b-4c2d-8e9f-001122334455", "12345678", "-1.5e+10", "session_start")
 """Of values that the kernel may skip."""
+TIMES = (
+    "2024-03-01 00:53:59.376326",
+    "2024-03-01T23:00:00Z",
+    "9999-99-99 99:99",
+    "0000-00-00 00:00:00",
+    "1709253887985",
+)
 
 
 def wide_digits(text):
@@ -113,6 +120,9 @@ class Examples:
         members = [self.member() for _ in range(r.randint(1, 3))]
         if r.random() < 0.1:
             members.append(members[0])
+        if r.random() < 0.3:
+            members.insert(r.randint(0, len(members)), f'"event_time":{self.spelt(self.nicked(r.choice(TIMES)))}')
+            members.insert(r.randint(0, len(members)), f'"event_type":{self.spelt(r.choice(KEYS))}')
         line = "{" + ",".join(members) + "}"
         return (line if r.random() < 0.9 else f"[{line}]").encode("utf-8", "surrogatepass")
 
