@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZ_SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types bench bench-scanner chaos clean
+.PHONY: help install demo test check lint types bench bench-scanner chaos fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(wildcard scanner/kernel/*.c scanner/kernel/*.h)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
@@ -47,6 +48,10 @@ bench-scanner: $(STAMP)  ## the scanner against inflating alone, against other s
 
 chaos: $(STAMP)  ## kill, freeze and fault everything under 10,000 requests, and judge the outcomes (about 4 minutes)
 	$(BIN)/python -m tests.chaos.run
+
+fuzz: $(STAMP)  ## compare the scanner's engines, then fuzz its kernel under sanitizers, FUZZ_SECONDS (an hour) each
+	$(BIN)/python -m tests.fuzz.differential all --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz.run $(FUZZ_SECONDS)
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,6 +9,10 @@ from scanner.confirm import Hit, Meaning
 from scanner.context import NOWHERE
 from scanner.findings import Grade
 from scanner.mask import public_segment
+from scanner.summary import OTHER
+
+LONGEST_EVENT_TYPE = 4096
+"""Bytes of UTF-8. Events of a type with a longer name count as others."""
 
 _NAMES_KEPT = 65_536
 
@@ -40,4 +44,6 @@ class Names:
 
     def _event_type(self, name: str) -> str:
         """An event type: whole, cut, or in braces like a key that holds personal data."""
+        if len(name.encode("utf-8", "surrogatepass")) > LONGEST_EVENT_TYPE:
+            return OTHER.event_type
         return self.key(name).replace("~1", "/").replace("~0", "~") if name else ""

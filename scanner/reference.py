@@ -16,7 +16,7 @@ ANY = None
 Field = tuple[str | None, ...]
 """Keys from the root of a line's document, `ANY` for positions; empty for the document itself."""
 
-_HOUR = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2})")
+_HOUR = re.compile(r"(?!0000-00-00.00)([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2})")  # all zeros stand for no time
 
 
 class Located(NamedTuple):

@@ -8,8 +8,10 @@ here is what `re` runs. Where a tree cannot say the same as the pattern, it says
 matches the pattern always matches the tree. That is the safe side, because trees only nominate. It says more in these
 places:
 
-- A look-around with a single class at either end becomes one byte, which is exact on padded text. Others are dropped.
-- A back-reference may be any text of its group; `\\b`, `^` and the like may be anywhere.
+- A look-around with a single class at either end becomes one byte, which is exact on padded text. Others are dropped,
+  and so are those inside of such an end.
+- A back-reference may be any text of its group, or any at all if the group is in a look-around; `\\b`, `^` and the
+  like may be anywhere.
 - A character outside ASCII is any character whose UTF-8 has the same length and a first byte of the class.
 - A pattern for whole values stands between two bytes that are pads or blanks.
 """
@@ -116,11 +118,11 @@ class _Reading:
         """`at_start`, `at_end`: nothing else of the pattern stands before or after these items."""
         solid = [i for i, (op, _) in enumerate(items) if str(op) not in _ZERO_WIDTH]
         first, last = (solid[0], solid[-1]) if solid else (len(items), len(items) - 1)
-        nodes = [
-            self._node(*item, flags, at_start and i == first, at_end and i == last) for i, item in enumerate(items)
-        ]
         before = self._edge(items[:first], -1, flags) if at_start else EMPTY
         after = self._edge(items[last + 1 :], 1, flags) if at_end else EMPTY
+        # There may be one byte beside a match and no second one: inside an edge there is no other edge.
+        starts, ends = at_start and before == EMPTY, at_end and after == EMPTY
+        nodes = [self._node(*item, flags, starts and i == first, ends and i == last) for i, item in enumerate(items)]
         return sequence((before, *nodes, after))
 
     def _edge(self, items: Iterable[tuple[Any, Any]], direction: int, flags: int) -> Node:
@@ -165,7 +167,8 @@ class _Reading:
                 repeated = self._seq(list(argument[2]), flags, False, False)
                 node = Repeat(repeated, argument[0], None if argument[1] == _parser.MAXREPEAT else argument[1])
             case "GROUPREF":
-                node = self._groups[argument]
+                node = self._groups.get(argument, _ANYTHING)
+                node = _in_any_case(node) if flags & re.IGNORECASE else node
             case name if name in _ZERO_WIDTH:
                 node = EMPTY
             case name:
@@ -226,6 +229,7 @@ class _Reading:
 
 
 _ZERO_WIDTH = frozenset({"ASSERT", "ASSERT_NOT", "AT"})
+_ANYTHING = Repeat(Chars(BYTES), 0, None)
 _BLANK_OR_PAD = Chars(byte_set((c, c) for c in b' \t\r\n"'))  # what may stand beside a whole value
 _CATEGORIES: dict[str, Ranges] = {
     "DIGIT": [(48, 57)],
@@ -239,6 +243,18 @@ _CONTINUATION = Chars(byte_set([(0x80, 0xBF)]))
 
 def _other_case(members: int) -> int:
     return (members & _UPPER) << 32 | (members & _LOWER) >> 32
+
+
+def _in_any_case(node: Node) -> Node:
+    match node:
+        case Chars(members):
+            return Chars(members | _other_case(members))
+        case Seq(items):
+            return Seq(tuple(map(_in_any_case, items)))
+        case Alt(branches):
+            return Alt(tuple(map(_in_any_case, branches)))
+        case Repeat(inner, least, most):
+            return Repeat(_in_any_case(inner), least, most)
 
 
 def _character(low: int, beyond: Ranges) -> Node:

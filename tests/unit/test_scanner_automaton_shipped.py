@@ -1,0 +1,46 @@
+"""The shipped rules: all is proved, the automata are as small as they must be, and wrong anchors do not get past."""
+
+import random
+
+import pytest
+
+from scanner import automaton
+from scanner.automaton import anchors, prove
+from scanner.automaton.proofs import Skip
+from scanner.rules import load
+from tests.fakes.mutations import alone, noticed, own_bits, right_anchors, with_one_narrowed, without_one
+
+STATES_AT_MOST = 16_384
+"""Of each automaton. The kernel itself takes 60,000, for its states have 16 bits; but a table should stay in the second
+level of a core's cache, and so many states of at most 64 byte classes, two bytes each, are 2 MB: all of a large one."""
+
+
+@pytest.fixture(scope="module")
+def rules():
+    return load()
+
+
+def test_every_anchor_and_every_skip_is_proved(rules):
+    proofs = prove(rules, anchors(rules))
+    assert [] == [(proof.rule, proof.what) for proof in proofs if not proof.proved]
+    patterns = sum(len(rule.patterns) for rule in rules.rules)
+    assert len(proofs) > patterns * len(Skip), "a point for nearly each pattern, and that once for each skip"
+
+
+def test_the_tables_skip_what_may_be_skipped_and_stay_small(rules):
+    tables = automaton.load(rules)
+    assert sum(Skip) == tables.flags
+    assert {} == {name: states for name, states in tables.states.items() if states > STATES_AT_MOST}
+
+
+@pytest.mark.parametrize(("wrong", "share"), [(without_one, 0.95), (with_one_narrowed, 0.85)])
+def test_wrong_anchors_are_noticed_rule_by_rule(rules, wrong, share):
+    """Not all are wrong: an anchor may be wider than its pattern, or one of two may do; `noticed` tries those, too."""
+    r, tried, seen, checked = random.Random(wrong.__name__), 0, 0, 0
+    for rule in rules.rules:
+        for bit in own_bits(alone(rule)):
+            found = noticed(alone(rule), wrong(right_anchors(rule), bit, r))
+            tried, seen, checked = tried + 1, seen + (found.points > 0), checked + (found.matches > 0)
+    assert tried > len(rules.rules) / 2
+    assert seen > share * tried
+    assert checked > 0.6 * seen, "`re` confirmed most counter-examples"
