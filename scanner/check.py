@@ -25,6 +25,8 @@ def check_rules(files: Sequence[Path]) -> Checked:
     for failure in examples_failing(rules):
         failures[failure.rule_id].append(str(failure))
     checked = [_checked(rule, proofs[rule.id], failures[rule.id]) for rule in rules.rules]
+    if any(not proof.proved for of_rule in proofs.values() for proof in of_rule):
+        return Checked(tuple(checked), 0)
     try:
         states = automaton.build(rules).states["main"]
     except BadRules as error:

@@ -91,6 +91,7 @@ class Recorder:
     def tally(self) -> Tally:
         """All that was told so far."""
         rows = self._added | {
-            key: self._values[key].evidence(*told) + self._added[key] for key, told in self._hits.items()
+            key: self._values[key].evidence(*told) + self._added.get(key, Evidence())
+            for key, told in self._hits.items()
         }
         return Tally.of(dict(self._seen), rows, dict(self._account), self._limits)

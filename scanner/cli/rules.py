@@ -143,7 +143,9 @@ def _show_check(checked: Checked) -> None:
     patterns, proved = sum(rule.patterns for rule in rules), sum(rule.proved for rule in rules)
     examples, passed = sum(rule.examples for rule in rules), sum(rule.passed for rule in rules)
     told = f"{proved:,} of {plural(patterns, 'pattern')} proved, {passed:,} of {plural(examples, 'example')} passed"
-    say(f"{told}\n{plural(checked.states, 'state')} in the automaton that every value goes through", "dim")
+    say(told, "dim")
+    if checked.states:
+        say(f"{plural(checked.states, 'state')} in the automaton that every value goes through", "dim")
 
 
 def _show_broken(rules: Sequence[RuleCheck]) -> None:

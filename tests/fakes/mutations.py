@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from scanner.automaton.anchors import anchors, bare, bits_of, strong
+from scanner.automaton.anchors import anchors, strong
 from scanner.automaton.positions import Positions, union
 from scanner.automaton.proofs import prove_anchors
 from scanner.automaton.subset import readers
@@ -29,7 +29,7 @@ def right_anchors(rule):
 def own_bits(ruleset):
     """The bits of the mask that the anchors of a single rule set."""
     (rule,) = ruleset.rules
-    return [*([0] if strong(rule) else []), *([bits_of(ruleset).bare] if bare(rule) else [])]
+    return [0] if strong(rule) else []
 
 
 def without_one(trees_of, bit, r):
@@ -76,10 +76,8 @@ def holds(trees, data):
 
 
 def matches(rule, text):
-    """One of the patterns that anchors are for matches: in the text, or the whole text where it must be whole."""
-    return any(
-        form().search(text) for pattern, form in forms_of(0, rule) if pattern.alone is not None or not pattern.whole
-    )
+    """One of the patterns that anchors are for matches."""
+    return any(form().search(text) for pattern, form in forms_of(0, rule) if pattern.alone is not None)
 
 
 def is_exact(pattern):
@@ -113,9 +111,8 @@ def noticed(ruleset, trees_of):
     trees = [tree for bit in own_bits(ruleset) for tree in trees_of[bit]]
     points, checked = unproved(ruleset, trees_of), 0
     for point in points:
-        bit = bits_of(ruleset).bare if point.what == "context-only" else 0
         assert point.counter_example, f"{rule.id}: no counter-example"
-        assert not holds(trees_of[bit], point.counter_example), f"{rule.id}: the anchor is in there"
+        assert not holds(trees_of[0], point.counter_example), f"{rule.id}: the anchor is in there"
         if all(map(is_exact, rule.patterns)):
             assert matches(rule, as_text(point.counter_example)), f"{rule.id}: this is no match"
             checked += 1

@@ -62,7 +62,7 @@ def test_every_derived_anchor_is_proved():
     assert [] == [proof for proof in proofs if not proof.proved]
     told = {(proof.rule, proof.what) for proof in proofs}
     assert {(rule.id, "its anchors") for rule in RULES if strong(rule)} <= told
-    assert {("test.ssn", "context-only"), ("json", "its anchors"), ("percent", "its anchors")} <= told
+    assert {("json", "its anchors"), ("percent", "its anchors")} <= told
 
 
 @BY_ID
@@ -96,11 +96,11 @@ def test_of_two_anchors_one_of_which_holds_the_other_the_shorter_is_enough():
 @pytest.mark.parametrize("wrong", [without_one, with_one_narrowed])
 def test_a_wrong_anchor_is_noticed_with_a_match_that_it_would_miss(rule, wrong):
     one, seen = alone(rule), 0
-    for seed in range(5):
+    for seed in range(20):
         for bit in own_bits(one):
             found = noticed(one, wrong(right_anchors(rule), bit, random.Random(seed)))
             seen += found.points > 0
-    assert seen >= 4 * len(own_bits(one))
+    assert seen >= 12 * len(own_bits(one)), "a narrowed leaf may be one that the pattern does not need"
 
 
 def test_the_rule_with_the_wrong_anchor_is_named_and_no_other():
@@ -145,7 +145,6 @@ BREAKING = [
     (Skip.TIMESTAMP, strong_pattern("[0-9]{2}:[0-9]{2}:[0-9]{2}"), TIME),
     (Skip.UUID, strong_pattern("[0-9a-f]{12}(?![0-9a-z])"), UUID),
     (Skip.SHORT, strong_pattern("(?i:secret)"), "my Secret"),
-    (Skip.SHORT, bare_pattern("[a-c]{4}x"), "pin abcax"),
     (Skip.SHORT_NUMBER, strong_pattern("(?<![0-9])[0-9]{6}(?![0-9])"), "471100"),
     (Skip.SHORT_NUMBER, strong_pattern("[1-9]e[0-9]"), "12e5"),
 ]
@@ -171,7 +170,7 @@ def test_a_rule_that_finds_something_in_a_shape_forbids_to_skip_it(skip, pattern
     [
         (Skip.SHORT_NUMBER, bare_pattern("[0-9]{6}")),  # no word is in a number
         (Skip.UUID, bare_pattern("[0-9]{12}")),
-        (Skip.SHORT, bare_pattern("[a-c]{10}x")),  # no room for the word
+        (Skip.SHORT, bare_pattern("[a-c]{4}x")),  # no digit
         (Skip.SHORT, bare_pattern("[a-c]{4}x", whole=True)),  # found by the key, whose values are never skipped
         (Skip.SHORT, strong_pattern("secret[0-9]")),
         (Skip.TIMESTAMP, strong_pattern("(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}(?! )")),

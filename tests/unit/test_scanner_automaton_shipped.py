@@ -6,13 +6,15 @@ import pytest
 
 from scanner import automaton
 from scanner.automaton import anchors, prove
+from scanner.automaton.anchors import strong
 from scanner.automaton.proofs import Skip
 from scanner.rules import load
 from tests.fakes.mutations import alone, noticed, own_bits, right_anchors, with_one_narrowed, without_one
 
-STATES_AT_MOST = 16_384
-"""Of each automaton. The kernel itself takes 60,000, for its states have 16 bits; but a table should stay in the second
-level of a core's cache, and so many states of at most 64 byte classes, two bytes each, are 2 MB: all of a large one."""
+STATES_AT_MOST = {"main": 32_768}
+OTHERWISE = 16_384
+"""Of the words and of each bank; main, which is run over every value, is larger, but nine of ten steps on exports are
+in its four hundred commonest states. The kernel itself takes 60,000, for states are written in 16 bits."""
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +25,14 @@ def rules():
 def test_every_anchor_and_every_skip_is_proved(rules):
     proofs = prove(rules, anchors(rules))
     assert [] == [(proof.rule, proof.what) for proof in proofs if not proof.proved]
-    patterns = sum(len(rule.patterns) for rule in rules.rules)
-    assert len(proofs) > patterns * len(Skip), "a point for nearly each pattern, and that once for each skip"
+    patterns = sum(len(strong(rule)) for rule in rules.rules)
+    assert len(proofs) >= patterns * (1 + len(Skip)), "a point for the anchors of each pattern, and one for each skip"
 
 
 def test_the_tables_skip_what_may_be_skipped_and_stay_small(rules):
     tables = automaton.load(rules)
     assert sum(Skip) == tables.flags
-    assert {} == {name: states for name, states in tables.states.items() if states > STATES_AT_MOST}
+    assert [] == [name for name, states in tables.states.items() if states > STATES_AT_MOST.get(name, OTHERWISE)]
 
 
 @pytest.mark.parametrize(("wrong", "share"), [(without_one, 0.95), (with_one_narrowed, 0.85)])
@@ -41,6 +43,6 @@ def test_wrong_anchors_are_noticed_rule_by_rule(rules, wrong, share):
         for bit in own_bits(alone(rule)):
             found = noticed(alone(rule), wrong(right_anchors(rule), bit, r))
             tried, seen, checked = tried + 1, seen + (found.points > 0), checked + (found.matches > 0)
-    assert tried > len(rules.rules) / 2
+    assert tried == sum(bool(strong(rule)) for rule in rules.rules) > 150
     assert seen > share * tried
     assert checked > 0.6 * seen, "`re` confirmed most counter-examples"

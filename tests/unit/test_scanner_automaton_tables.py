@@ -12,6 +12,7 @@ from scanner.automaton.syntax import PAD, parse_bytes
 from scanner.automaton.tables import pack
 from scanner.derived import base64_decoded, folded_digits, json_leaves, percent_decoded
 from scanner.forms import forms_of
+from scanner.hot import Kind
 from scanner.kernel import NATIVE
 from tests.fakes.exports.examples import WRAPPINGS
 from tests.fakes.regexes import MARKS, padded, plain
@@ -19,6 +20,7 @@ from tests.fakes.scanner_rules import number_of, ruleset
 
 SOME = settings(max_examples=150, deadline=None)
 BITS = Bits(bare=70, json=71, percent=72, base64=73, digits=74)
+NOWHERE = [0] * len(Kind)
 regexes = st.lists(plain().map(lambda drawn: drawn[0]), min_size=1, max_size=3)
 data = st.text(st.sampled_from(MARKS + '"é'), max_size=10).map(str.encode)
 
@@ -44,20 +46,20 @@ def said(dfa, text):
 @SOME
 @given(regexes, regexes, st.lists(data, min_size=1, max_size=5))
 def test_packed_automata_say_what_they_said(one, other, texts):
-    first, second = automaton_of(one, (0, 5, 69)), automaton_of(other, (3, 63, 64))
-    packed = pack([first, second, first, second], BITS, 5)
+    main, first, second = automaton_of(one, (0, 5, 63)), automaton_of(one, (0, 5, 69)), automaton_of(other, (3, 63, 64))
+    packed = pack([main, second, first, second], BITS, 5, NOWHERE)
     assert (BITS, 5) == (packed.bits, packed.flags)
     read = list(packed.automata.values())
     assert 4 == len(read)
-    for dfa, automaton in zip((first, second, first, second), read, strict=True):
+    for dfa, automaton in zip((main, second, first, second), read, strict=True):
         assert len(dfa.rows) == automaton.states
         for text in texts:
             assert said(dfa, text) == automaton.run(text)
 
 
 def test_every_section_begins_at_eight_bytes():
-    dfa = automaton_of(["a", "bcd"], (0, 69))
-    assert 0 == len(pack([dfa, dfa, dfa], BITS, 0).packed) % 8
+    main, other = automaton_of(["a", "bcd"], (0, 63)), automaton_of(["a", "bcd"], (0, 69))
+    assert 0 == len(pack([main, other, other], BITS, 0, NOWHERE).packed) % 8
 
 
 def test_equal_tables_have_equal_bytes(tables):
@@ -141,4 +143,4 @@ def kernel(tables):
 def test_pads_are_part_of_what_is_run(tables):
     assert b'"x"' == padded("x")
     dfa = automaton_of(['"x"'], (0,))
-    assert 1 == pack([dfa, dfa, dfa], BITS, 0).automata["main"].run(b"x")
+    assert 1 == pack([dfa, dfa, dfa], BITS, 0, NOWHERE).automata["main"].run(b"x")
