@@ -86,7 +86,7 @@ def _gate(found: Anchors, banks: Sequence[Bank], bit: Bits) -> Dfa:
 
 def load(rules: RuleSet, cache: Path | None = None) -> Tables:
     """The tables of a rule set: shipped, else from the cache directory, else built and kept there. Raises BadRules."""
-    key = _key(rules)
+    key = key_of(rules)
     for stored in _stored(key, cache):
         if (tables := unwrap(stored, key)) is not None:
             return tables
@@ -112,7 +112,7 @@ def unwrap(stored: bytes, key: bytes) -> Tables | None:
     return Tables(packed[len(key) :]) if packed.startswith(key) else None
 
 
-def _key(rules: RuleSet) -> bytes:
+def key_of(rules: RuleSet) -> bytes:
     """What the tables depend on; empty for a rule set without a digest, whose tables are not kept."""
     anchors_by_hand = [pattern.anchor for rule in rules.rules for pattern in rule.patterns]
     return hashlib.sha256(f"{BUILD} {rules.digest} {anchors_by_hand}".encode()).digest() if rules.digest else b""

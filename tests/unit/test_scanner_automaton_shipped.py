@@ -1,12 +1,14 @@
 """The shipped rules: all is proved, the automata are as small as they must be, and wrong anchors do not get past."""
 
 import random
+from importlib import resources
 
 import pytest
 
 from scanner import automaton
 from scanner.automaton import anchors, prove
 from scanner.automaton.anchors import strong
+from scanner.automaton.building import PREBUILT, key_of, unwrap
 from scanner.automaton.proofs import Skip
 from scanner.rules import load
 from tests.fakes.mutations import alone, noticed, own_bits, right_anchors, with_one_narrowed, without_one
@@ -33,6 +35,12 @@ def test_the_tables_skip_what_may_be_skipped_and_stay_small(rules):
     tables = automaton.load(rules)
     assert sum(Skip) == tables.flags
     assert [] == [name for name, states in tables.states.items() if states > STATES_AT_MOST.get(name, OTHERWISE)]
+
+
+def test_the_tables_in_the_package_are_those_of_the_rules(rules):
+    """Whoever changes a rule, an anchor or how tables are built runs `python -m scanner.automaton`."""
+    shipped = (resources.files("scanner.automaton") / PREBUILT).read_bytes()
+    assert unwrap(shipped, key_of(rules)) == automaton.build(rules)
 
 
 @pytest.mark.parametrize(("wrong", "share"), [(without_one, 0.95), (with_one_narrowed, 0.85)])
