@@ -2,35 +2,33 @@
 So they are shared out to *banks*, and the main automaton is a *gate*, which says of each text which banks are worth
 running over it.
 
-A bank is run where any of its rules may be, so rules go together that the same texts let in. Those that begin with rare
-bytes have banks whose gates read bytes (`heads`); the gates of all others read kinds of characters (`gate`). A list of
-rules whose automaton is too large is halved until each half fits.
+A bank is run where any of its anchors may be, so rules go together that the same texts let in. Each anchor has the gate
+that suits it (`heads`). A list of rules whose automaton is too large is halved until each half fits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from scanner.automaton.anchors import Anchors
-from scanner.automaton.gate import STATES_PER_RULE, let_in, size_of
-from scanner.automaton.heads import heads
+from scanner.automaton.gate import size_of
+from scanner.automaton.heads import gate_of
 from scanner.automaton.subset import Dfa, TooManyStates, compile_trees
 from scanner.automaton.syntax import Node
 
-RARE = 0.01
-"""Share of all texts: a gate of kinds that lets in no more is good enough."""
 SUBSETS = 12_000
 """The largest bank before it is minimised; of a single rule five times that."""
 
 
 class Bank(NamedTuple):
-    """Some rules, by number, and the automaton of their anchors. `heads`: how these begin, if that is the gate."""
+    """Some rules, by number, the automaton of their anchors, and its gate: bytes, and anchors told by kinds."""
 
     rules: tuple[int, ...]
     dfa: Dfa
-    heads: tuple[Node, ...] = ()
+    heads: tuple[Node, ...]
+    by_kinds: tuple[Node, ...]
 
 
 class RuleTooLarge(Exception):
@@ -43,20 +41,21 @@ class RuleTooLarge(Exception):
 
 def banks_of(anchors: Anchors, rules: int) -> list[Bank]:
     """The banks for the first `rules` bits. Raises RuleTooLarge."""
-    numbers = [number for number in range(rules) if anchors.get(number)]
-    texts = {number: let_in(anchors[number], STATES_PER_RULE) for number in numbers}
-    crowded = [number for number in numbers if size_of(texts[number]) > RARE]
-    begins = {number: tuple(found) for number in crowded if (found := heads(anchors[number])) is not None}
-    by_kinds = [number for number in numbers if number not in begins]
-    by_bytes = _banks(anchors, list(begins)) if begins else []
-    return _banks(anchors, _chained(by_kinds, texts)) + [
-        bank._replace(heads=tuple(head for rule in bank.rules for head in begins[rule])) for bank in by_bytes
-    ]
+    gates = {
+        number: [(tree, gate_of(tree)) for tree in anchors[number]] for number in range(rules) if anchors.get(number)
+    }
+    texts = {number: frozenset().union(*(gate.texts for _, gate in of)) for number, of in gates.items()}
+    banks = []
+    for numbers, dfa in _halved(anchors, _chained(texts)):
+        of = [pair for number in numbers for pair in gates[number]]
+        heads = tuple(dict.fromkeys(gate.head for _, gate in of if gate.head is not None))
+        banks.append(Bank(tuple(numbers), dfa, heads, tuple(tree for tree, gate in of if gate.head is None)))
+    return banks
 
 
-def _chained(numbers: Sequence[int], texts: dict[int, frozenset[int]]) -> list[int]:
+def _chained(texts: Mapping[int, frozenset[int]]) -> list[int]:
     """From the rule that most texts let in, ever on to the one that is let in by the most similar texts."""
-    left, chain = set(numbers), list[int]()
+    left, chain = set(texts), list[int]()
     everywhere = frozenset[int]().union(*texts.values())
     while left:
         last = texts[chain[-1]] if chain else everywhere
@@ -65,12 +64,12 @@ def _chained(numbers: Sequence[int], texts: dict[int, frozenset[int]]) -> list[i
     return chain
 
 
-def _banks(anchors: Anchors, numbers: Sequence[int]) -> list[Bank]:
+def _halved(anchors: Anchors, numbers: Sequence[int]) -> list[tuple[Sequence[int], Dfa]]:
     with suppress(TooManyStates):
         single = len(numbers) == 1
         outputs = {1 << number: anchors[number] for number in numbers}
-        return [Bank(tuple(numbers), compile_trees(outputs, SUBSETS * 5 if single else SUBSETS))]
+        return [(numbers, compile_trees(outputs, SUBSETS * 5 if single else SUBSETS))] if numbers else []
     if len(numbers) == 1:
         raise RuleTooLarge(numbers[0])
     middle = len(numbers) // 2
-    return _banks(anchors, numbers[:middle]) + _banks(anchors, numbers[middle:])
+    return _halved(anchors, numbers[:middle]) + _halved(anchors, numbers[middle:])

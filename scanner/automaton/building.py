@@ -37,7 +37,7 @@ from scanner.automaton.tables import (
 from scanner.errors import BadRules, Fault
 from scanner.rules.model import RuleSet
 
-BUILD = 14
+BUILD = 16
 """Raised whenever the same rules would give other tables."""
 
 PREBUILT = "default.tables"
@@ -77,10 +77,8 @@ def _gate(found: Anchors, banks: Sequence[Bank], bit: Bits) -> Dfa:
     by_kinds: dict[int, Sequence[Node]] = {MAIN_DIGIT: [DIGIT], MAIN_LETTER: [LETTER]}
     by_bytes: dict[int, Sequence[Node]] = {MAIN_JSON: found[bit.json], MAIN_PERCENT: found[bit.percent]}
     for number, bank in enumerate(banks):
-        if bank.heads:
-            by_bytes[MAIN_BANKS << number] = bank.heads
-        else:
-            by_kinds[MAIN_BANKS << number] = [tree for rule in bank.rules for tree in found[rule]]
+        by_bytes[MAIN_BANKS << number] = bank.heads
+        by_kinds[MAIN_BANKS << number] = bank.by_kinds
     return minimise(product(gate(by_kinds), compile_trees(by_bytes)))
 
 

@@ -22,10 +22,8 @@ from scanner.automaton.selectivity import sample
 from scanner.automaton.subset import Dfa, minimise
 from scanner.automaton.syntax import BYTES, HIGH, PAD, Chars, Node, byte_set
 
-STATES_PER_BANK = 2_500
+STATES_PER_BANK = 6_000
 """Beginnings in the dictionary of a bank, all their beginnings included."""
-STATES_PER_RULE = 400
-"""The same where a single rule is judged."""
 SHORTEST = 3
 """Kinds that every beginning has, unless the anchor is shorter."""
 

@@ -1,29 +1,74 @@
-"""How anchors of words begin, byte by byte: `gh`, then one of `pousr`, then `_`.
+"""Gates that read bytes: how anchors of words begin (`gh`, then one of `pousr`, then `_`), and long runs.
 
-Where few texts hold even the first bytes of a rule's anchors, those bytes are the best gate: exact, and small.
+Where few texts hold even the first bytes of an anchor, those bytes are the best gate: exact, and small. And many
+anchors are long runs of letters and digits, as few texts have them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
 
+from scanner.automaton.gate import let_in, size_of
+from scanner.automaton.inclusion import escape
 from scanner.automaton.positions import Positions, bits
-from scanner.automaton.selectivity import arrivals, hits_per_event
-from scanner.automaton.syntax import Alt, Chars, Node, sequence
+from scanner.automaton.selectivity import arrivals, hits_per_event, sample
+from scanner.automaton.subset import TooManyStates, compile_trees
+from scanner.automaton.syntax import Alt, Chars, Node, parse_bytes, sequence
 
+RARE = 0.01
+"""Share of all texts: a gate of kinds that lets in no more is good enough."""
 LENGTHS = range(3, 7)
-"""So many bytes are tried, the fewest first."""
+"""So many bytes of an anchor's head are tried, the fewest first."""
 HITS_AT_MOST = 0.02
 """Values of one event that may hold a head for nothing."""
+STATES_PER_ANCHOR = 400
+RUN = parse_bytes("[0-9A-Za-z]{14}")
+"""One more than the digits of a time in milliseconds."""
 
 
-def heads(anchors: Sequence[Node]) -> list[Node] | None:
-    """What the anchors begin with, if that is rare; None if it is not."""
-    for length in LENGTHS:
-        found = [_head(anchor, length) for anchor in anchors]
-        if sum(map(_hits, found)) <= HITS_AT_MOST:
-            return found
-    return None
+class Gate(NamedTuple):
+    """What lets a text in to an anchor: these bytes, or else its kinds; and which texts of the sample that are."""
+
+    head: Node | None
+    texts: frozenset[int]
+
+
+def gate_of(anchor: Node) -> Gate:
+    """The best gate for one anchor."""
+    by_kinds = let_in([anchor], STATES_PER_ANCHOR)
+    if size_of(by_kinds) > RARE:
+        if (found := head(anchor)) is not None:
+            return Gate(found, frozenset())
+        if size_of(_with_a_run()) < size_of(by_kinds) and _holds_a_run(anchor):
+            return Gate(RUN, _with_a_run())
+    return Gate(None, by_kinds)
+
+
+def head(anchor: Node) -> Node | None:
+    """What the anchor begins with, if that is rare; None if it is not."""
+    tried = (_head(anchor, length) for length in LENGTHS)
+    return next((found for found in tried if _hits(found) <= HITS_AT_MOST), None)
+
+
+@cache
+def _with_a_run() -> frozenset[int]:
+    run = compile_trees({1: [RUN]})
+    found = set()
+    for number, text in enumerate(sample()):
+        state = run.start
+        for byte in text:
+            state = run.step(state, byte)
+            if run.outputs[state]:
+                found.add(number)
+    return frozenset(found)
+
+
+def _holds_a_run(anchor: Node) -> bool:
+    try:
+        return escape(anchor, [RUN]) is None
+    except TooManyStates:
+        return False
 
 
 def _hits(tree: Node) -> float:

@@ -13,7 +13,7 @@ from scanner.automaton.proofs import Skip
 from scanner.rules import load
 from tests.fakes.mutations import alone, noticed, own_bits, right_anchors, with_one_narrowed, without_one
 
-STATES_AT_MOST = {"main": 32_768}
+STATES_AT_MOST = {"main": 50_000}
 OTHERWISE = 16_384
 """Of the words and of each bank; main, which is run over every value, is larger, but nine of ten steps on exports are
 in its four hundred commonest states. The kernel itself takes 60,000, for states are written in 16 bits."""
