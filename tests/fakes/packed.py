@@ -1,8 +1,8 @@
 """Small packed tables made by hand: automata of fixed-length sequences of byte sets, enough to try the kernel alone.
 
 The rules of `tables()`: 0 an `@`, 1 nine digits, 2 `pw=` as the whole value, 3 a dot or colon before a digit; with
-`words` > 1 their bits are in the last word of the mask. Rule 1 is in a bank of its own, whose gate is five digits, and
-so is rule 3, whose gate is a dot or a colon. Only rule 3 may match in addresses. `mask` is what the kernel must say of a
+`words` > 1 their bits are in the last word of the mask. Rule 1 has a bank of its own, whose gate is five digits, and
+rule 3, whose gate is a dot or a colon. Only rule 3 may match in addresses. `mask` is what the kernel must say of a
 text, computed with `re`.
 """
 
