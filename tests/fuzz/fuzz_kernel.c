@@ -138,8 +138,8 @@ typedef struct { kernel *k; u64 story; int failed, wrong; } teller;
 
 static void tell(teller *t, u64 what, const u8 *bytes, size_t size) { t->story = mix(t->story ^ what, hash_bytes(7, bytes, size) | 1); }
 
-/* Verdicts: three of few rows; and one of so many, for the most part of one counter, that its sketch becomes registers */
-enum { KEYS_VERDICT = 1, LONG_VERDICT = 4, ROWS = 150 };
+/* Verdicts: three of few rows; and one of so many that a sketch becomes registers and the counters grow */
+enum { KEYS_VERDICT = 1, LONG_VERDICT = 4, ROWS = 400 };
 
 /* Of a value's row; many values have the same, and some are very small or large */
 static u64 print_of(u64 hash, u32 row) {
@@ -170,7 +170,7 @@ static int on_decide(void *owner, const u8 *value, u32 size, const u64 *mask, u3
     u64 hash = hash_bytes(3, value, size);
     *out = 0;
     if (hash % 5000 == 0) return -1; /* now and then a callback fails */
-    return hash % 4 && give_value(t, hash % 16 == 1 ? LONG_VERDICT : 1 + hash % 3, hash, 0, out);
+    return hash % 4 && give_value(t, hash % 8 == 1 ? LONG_VERDICT : 1 + hash % 3, hash, 0, out);
 }
 
 static int on_specimen(void *owner, u32 kind, u32 context, u32 *verdict) {
@@ -238,7 +238,7 @@ static kernel *new_kernel(teller *t, const u8 *blob, size_t size, int simd) {
     kernel *k = kernel_new(&packed, &ask, &o);
     if (!k) abort();
     verdict_row few[] = {{0, 1, 1, 1, 0}, {0, 1, 3, 2, 0}, {2, 2, 2, 4, 1}}, many[ROWS];
-    for (u32 i = 0; i < ROWS; i++) many[i] = (verdict_row){3, i % 8 ? 3 : 4 + i, 1 + i % 3, i, 0};
+    for (u32 i = 0; i < ROWS; i++) many[i] = (verdict_row){3, i < 200 ? 3 : i, 1 + i % 3, i, 0};
     for (u32 i = 0; i < 3; i++) verdict_add(k, few + i, 3 - i);
     verdict_add(k, many, ROWS);
     return k;
@@ -313,6 +313,16 @@ static int agree_on_text(const kernel *k, const u8 *bytes, u32 size) {
     return 0;
 }
 
+static const char first_line[] = "{\"event_type\":\"e\",\"event_time\":\"2024-03-01 05:53\",\"a\":[\"203.0.113.77\",\"2001:db8::1\","
+    "\"1:2:3:4:5:6:7:8\",\"9774d56d682e549c\",4677979049691421,\"x@y\",1.5,{\"b\":\"\\u00e9\"}]}\n";
+
+/* Two new kernels; they know the paths of the first line before others have filled their tables. */
+static int start_both(teller *scalar, teller *simd, const u8 *blob, size_t size) {
+    start(scalar, blob, size, 0);
+    start(simd, blob, size, 1);
+    return agree(scalar, simd, (const u8 *)first_line, sizeof first_line - 1);
+}
+
 /* ---- the loop ------------------------------------------------------------------------------------------------- */
 
 static u8 *read_file(const char *name, size_t *size) {
@@ -331,7 +341,7 @@ static u8 *read_file(const char *name, size_t *size) {
 }
 
 static void read_seeds(char **names, int count) {
-    add_input((const u8 *)"{\"event_type\":\"e\",\"a\":[\"x@y\",1.5,{\"b\":\"\\u00e9\"}]}\n", 47);
+    add_input((const u8 *)first_line, sizeof first_line - 1);
     u8 line[INPUT]; /* long texts, the longest first */
     u32 used = 0;
     for (int size = 600; size > 150; size -= 150)
@@ -373,8 +383,7 @@ int main(int count, char **words) {
     u64 runs = 0, lives = 0;
     for (; time(NULL) < end; runs++) {
         if (!scalar.k || scalar.failed || runs % LIVES == 0) {
-            start(&scalar, blob, size, 0);
-            start(&simd, blob, size, 1);
+            if (!start_both(&scalar, &simd, blob, size)) return 1;
             lives++;
         }
         if (runs % LIVES == TAKEN) {
