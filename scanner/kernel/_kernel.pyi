@@ -39,7 +39,7 @@ class Kernel:
         cls,
         tables: ReadableBuffer,
         *,
-        # (path, parent, key; None: elements) -> (context, are all its values to be decided, result of the key)
+        # (path, parent, key; None: elements) -> (context, are all its values to be decided, lasting result of the key)
         learn: Callable[[int, int, str | None], tuple[int, bool, int]],
         # (value, mask, context) -> result
         decide: Callable[[bytes, int, int], int],

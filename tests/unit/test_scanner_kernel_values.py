@@ -192,6 +192,29 @@ def test_a_key_that_says_something_is_counted_and_told_after_the_memo_was_emptie
     assert {key: sketch.to_bytes() for key, sketch in expected.items()} == mails
 
 
+def test_tokens_begin_anew_when_the_memo_was_emptied():
+    caller = counting(memo=16)
+    caller.scan(*lines([*range(1, 5001)]))
+    assert max(caller.values) < LINE + 16
+    caller.reset_memo()
+    caller.scan(*lines([5001]))
+    assert [(0, b"%016x" % 5001)] == [*caller.values.items()]
+
+
+def test_what_a_key_says_must_last():
+    verdict = []
+    kernel = NATIVE(
+        packed.tables(),
+        learn=lambda *_: (0, True, kernel.value(verdict[0], [7])),
+        decide=lambda *_: 0,
+        first=print,
+        refuse=print,
+    )
+    verdict.append(kernel.verdict([MAIL]))
+    with pytest.raises(ValueError, match="must last"):
+        kernel.scan(b'{"a":1}\n', 0, 8)
+
+
 def test_forgetting_changes_no_sketch_and_no_value_that_is_told():
     prints = some_prints(random.Random(3), 3000)
     roomy, narrow = counting(), counting(memo=30)
@@ -209,8 +232,8 @@ HOT = {
     Kind.SHORT_IPV6: [b"2001:db8::8a2e:370", b"1::2", b"a:b:c:d:e:f::1"],
 }
 NOT_HOT = [
-    *(b"0.1.2.3", b"127.0.0.1", b"224.0.0.1", b"1.2.3.0", b"1.2.3.4", b"1.2.3.456", b"1.02.3.44", b"10.20.30.40."),
-    *(b" 203.0.113.77", b"203.0.113", b"203.0.113.77.1", b"203,0.113.77", b"203.0.113.", b"203.0..113", b""),
+    *(b"0.10.20.30", b"127.0.0.1", b"224.0.0.1", b"10.20.30.0", b"1.2.3.4", b"1.2.3.456", b"10.20.30.40."),
+    *(b" 203.0.113.77", b"203.0.113", b"203.0.113.77.1", b"203,0.113.77", b"203.0.113.", b"203.0..113", b"", b"1.02.3.44"),
     *(b"abcdefgh", b"12345678", b"abcdef1", b"aaaaaaa1", b"9774d56d_682e549c", b"ABCDEFG7" * 8 + b"A"),
     *(b"1:2:3:4:5:6:7", b"1:2:3:4:5:6:7:8:9", b"12345:2:3:4:5:6:7:8", b"1:2:3:4:5:6:7:", b":1:2:3:4:5:6:7"),
     *(b"a:b:c:d:e:f:a:b", b"1:2:3:4:5:6:7:g", b"8.8.8.8"),
@@ -347,7 +370,7 @@ def test_a_token_is_hot_only_if_no_rule_is_in_question():
 
 def test_escaped_texts_and_numbers_are_decided_one_by_one():
     caller = judging_alike()
-    caller.scan(r'{"a":"203.0.113.7\u0037"}', r'{"a":"9774d56d\u0036"}', '{"a":12345678}', '{"a":1234.56789012345}')
+    caller.scan(r'{"a":"203.0.113.7\u0037"}', r'{"a":"9774d56d\u0036"}', '{"a":12345678}', '{"a":12345678e9}')
     assert [] == caller.specimens
     assert 4 == len(caller.decided)
 
