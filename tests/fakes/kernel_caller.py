@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from scanner.kernel import NATIVE
-from scanner.siphash import siphash
+from scanner.kernel import NATIVE, keyed_hash
 from tests.fakes import packed
 
 Path = tuple[str | None, ...]
@@ -20,7 +19,7 @@ LASTING = 1 << 31
 
 def fingerprint(value: bytes) -> int:
     """What the kernel makes of a value by itself."""
-    return siphash(KEY, value)
+    return keyed_hash(KEY, value)
 
 
 class Told(NamedTuple):

@@ -195,10 +195,11 @@ def test_a_key_that_says_something_is_counted_and_told_after_the_memo_was_emptie
 def test_tokens_begin_anew_when_the_memo_was_emptied():
     caller = counting(memo=16)
     caller.scan(*lines([*range(1, 5001)]))
-    assert max(caller.values) < LINE + 16
-    caller.reset_memo()
-    caller.scan(*lines([5001]))
-    assert [(0, b"%016x" % 5001)] == [*caller.values.items()]
+    assert 5000 // LINE == caller.forgotten
+    for value in (5001, 5002):
+        caller.scan(*lines([value]))
+        assert [(0, b"%016x" % value)] == [*caller.values.items()]
+        caller.reset_memo()
 
 
 def test_what_a_key_says_must_last():
@@ -233,10 +234,10 @@ HOT = {
 }
 NOT_HOT = [
     *(b"0.10.20.30", b"127.0.0.1", b"224.0.0.1", b"10.20.30.0", b"1.2.3.4", b"1.2.3.456", b"10.20.30.40."),
-    *(b" 203.0.113.77", b"203.0.113", b"203.0.113.77.1", b"203,0.113.77", b"203.0.113.", b"203.0..113", b"", b"1.02.3.44"),
+    *(b" 203.0.113.77", b"203.0.113", b"203.0.113.77.1", b"203,0.113.77", b"203.0.113.", b"203.0..113", b""),
     *(b"abcdefgh", b"12345678", b"abcdef1", b"aaaaaaa1", b"9774d56d_682e549c", b"ABCDEFG7" * 8 + b"A"),
     *(b"1:2:3:4:5:6:7", b"1:2:3:4:5:6:7:8:9", b"12345:2:3:4:5:6:7:8", b"1:2:3:4:5:6:7:", b":1:2:3:4:5:6:7"),
-    *(b"a:b:c:d:e:f:a:b", b"1:2:3:4:5:6:7:g", b"8.8.8.8"),
+    *(b"a:b:c:d:e:f:a:b", b"1:2:3:4:5:6:7:g", b"8.8.8.8", b"1.02.3.44"),
     *(b"::1", b"1::", b"::", b"a::b", b"1::2::3", b"1:::2", b"1:2:3:4:5:6:7::8", b"1::g", b"12345::1"),
 ]  # fmt: skip
 
