@@ -21,7 +21,7 @@ from scanner.mask import shape
 from scanner.naming import Names
 from scanner.recorder import Recorder
 from scanner.sketch import Fingerprints, Sketch
-from scanner.summary import OTHER, Tally
+from scanner.summary import Tally
 
 if TYPE_CHECKING:
     from scanner.kernel._kernel import Kernel, Taken
@@ -63,8 +63,8 @@ class _Numbered(Generic[_Thing]):
 class NativeEngine:
     """Counts the findings of whole JSON lines. One for each scanner process; not thread-safe.
 
-    Memory: the kernel's memo of decided values (a million, then it is emptied), its table of field paths (131,072; a
-    line with one more goes to the plain engine), and what the recorder holds.
+    Memory: the kernel's memo of decided values (a million, then it is emptied), its tables of field paths (131,072) and
+    of event types (4,096; a line with one more of either goes to the plain engine), and what the recorder holds.
     """
 
     name = "native"
@@ -131,8 +131,6 @@ class NativeEngine:
         self._shapes.clear()
 
     def _event_type(self, number: int) -> str:
-        if number == self._kernel.overflow:
-            return OTHER.event_type
         if number >= len(self._event_types):
             self._event_types = [*map(self._names.event_type, self._kernel.event_types())]
         return self._event_types[number]

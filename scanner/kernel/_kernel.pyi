@@ -17,7 +17,6 @@ class Taken(TypedDict):
     blank_lines: int
     refused_lines: int
     refused_bytes: int
-    overflow_lines: int  # their event type came after the table was full
     paths: int  # how full the tables are
     memo: int
     # (event type, path, events in which the path held a non-empty string or a number)
@@ -40,7 +39,7 @@ class Kernel:
         cls,
         tables: ReadableBuffer,
         *,
-        # (path, parent, key; None: elements) -> (context, are all its values to be decided, result of the key)
+        # (path, parent, key; None: elements) -> (context, are all its values to be decided, lasting result of the key)
         learn: Callable[[int, int, str | None], tuple[int, bool, int]],
         # (value, mask, context) -> result
         decide: Callable[[bytes, int, int], int],
@@ -59,7 +58,7 @@ class Kernel:
         event_time: bytes = b"event_time",
         paths: int = 131072,
         memo: int = 1048576,
-        event_types: int = 4096,
+        event_types: int = 4096,  # lines of further ones are refused
         simd: bool = True,
         key: bytes = ...,  # 16 bytes, of the fingerprints
         hot: bytes = ...,  # for each kind of scanner.hot the bit of its rule, as four little-endian bytes
@@ -69,10 +68,6 @@ class Kernel:
     # whether AVX2 is used
     @property
     def simd(self) -> bool: ...
-
-    # the id of all event types that came after the table was full; `event_types` has no name for it
-    @property
-    def overflow(self) -> int: ...
 
     # (buffer, start, end) -> (lines, bytes) done. buffer[start:end] must end with a newline (ValueError). Fewer bytes
     # than asked for mean that the counters are full: `take()`, then go on behind them.

@@ -49,10 +49,10 @@ enum {
     MAX_DEPTH = 48,
     MAX_KEY = 1024,           /* bytes of a decoded key; lines with a longer one are refused */
     MAX_MEMO_VALUE = 4096,    /* longer values are decided each time */
-    MAX_EVENT_TYPE = 4096,    /* bytes; a longer event type counts under the overflow type */
+    MAX_EVENT_TYPE = 4096,    /* bytes; lines with a longer event type are refused */
     MAX_MASK_WORDS = 8,
-    MAX_PATHS = 1 << 19,      /* a distinct value is keyed by 13 + 19 + 32 bits */
-    MAX_EVENT_TYPES = 4096,
+    MAX_PATHS = 1 << 19,
+    MAX_EVENT_TYPES = 4096,   /* lines of further ones are refused */
     BATCH = 512,              /* values that wait for their masks */
     LINE_SLACK = 64,          /* readable bytes behind every scratch text */
 };
@@ -219,7 +219,7 @@ typedef struct { u8 *bytes; size_t size, used; } scratch;
 
 typedef struct { u64 *all; u32 count, capacity; } prints; /* a token is the place of its value's first fingerprint */
 
-typedef struct { u64 lines, bytes, blank_lines, refused_lines, refused_bytes, overflow_lines; } tally;
+typedef struct { u64 lines, bytes, blank_lines, refused_lines, refused_bytes; } tally;
 
 typedef struct kernel kernel;
 typedef status (*walk_line)(kernel *k, const u8 *line, const u8 *end);
@@ -327,6 +327,7 @@ u32 sketch_bytes(const sketch *s, u8 out[SKETCH_BYTES]);
 
 status types_init(type_table *t, u32 limit);
 void types_free(type_table *t);
+/* Number of the event type, given one if it is new. STATUS_REFUSED: no room, or too long. */
 status type_of(type_table *t, u64 seed, const u8 *name, u32 size, u32 *out);
 
 /* Is the text one of these? */

@@ -7,7 +7,7 @@
 enum { COUNTERS_LIMIT = 1 << 16, PAGES_LIMIT = 1 << 17 }; /* a counter's sketch takes a KiB */
 
 status counters_init(counters *c, u32 paths, u32 event_types) {
-    c->event_types = event_types + 1;
+    c->event_types = event_types;
     c->table_size = paths / PAGE + 1;
     c->page_count = 1;
     c->page_capacity = 256;
@@ -174,7 +174,6 @@ status count_line(kernel *k) {
         const hit *h = &k->hits[i];
         if (!(s = count_hit(k, h))) s = trace(k, h);
     }
-    k->tally.overflow_lines += k->event_type == k->types.limit;
     return s;
 }
 

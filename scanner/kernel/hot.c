@@ -120,7 +120,7 @@ static hot_kind kind_of(const kernel *k, const job *j, u64 *mask) {
         hot_kind kind = addresses[a];
         if (!has(mask, k->hot.bits[kind]) || !hot_is(kind, j->text, j->size)) continue;
         for (u32 i = 0; i < words; i++) mask[i] &= k->tables.in_addresses[kind][i];
-        return count(mask, words) == 1 ? kind : HOT_NONE;
+        return has(mask, k->hot.bits[kind]) && count(mask, words) == 1 ? kind : HOT_NONE;
     }
     return j->emits && !count(mask, words) && is_token(j->text, j->size) ? HOT_TOKEN : HOT_NONE;
 }

@@ -25,7 +25,7 @@ static void scratch_shrink(scratch *s) {
 
 status types_init(type_table *t, u32 limit) {
     u32 slots = power_of_two(2ull * limit);
-    t->ends = calloc((size_t)limit + 1, sizeof *t->ends);
+    t->ends = calloc(limit, sizeof *t->ends);
     t->slots = calloc(slots, sizeof *t->slots);
     t->limit = limit;
     t->slot_mask = slots - 1;
@@ -62,18 +62,14 @@ status type_of(type_table *t, u64 seed, const u8 *name, u32 size, u32 *out) {
         *out = 0;
         return STATUS_OK;
     }
-    if (size > MAX_EVENT_TYPE) {
-        *out = t->limit;
-        return STATUS_OK;
-    }
+    if (size > MAX_EVENT_TYPE) return STATUS_REFUSED;
     u32 i = (u32)hash_bytes(seed, name, size) & t->slot_mask;
     for (; t->slots[i]; i = (i + 1) & t->slot_mask) {
         *out = t->slots[i];
         if (is_type(t, *out, name, size)) return STATUS_OK;
     }
-    *out = t->count;
-    if (t->count == t->limit) return STATUS_OK; /* number `limit` is the overflow type */
-    t->slots[i] = t->count;
+    if (t->count == t->limit) return STATUS_REFUSED;
+    t->slots[i] = *out = t->count;
     return add_type(t, name, size);
 }
 

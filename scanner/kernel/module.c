@@ -58,7 +58,10 @@ static int read_lesson(const KernelObject *self, PyObject *told, lesson *out) {
     }
     out->emits = PyObject_IsTrue(PyTuple_GetItem(told, 1));
     if (out->emits < 0 || as_u32(PyTuple_GetItem(told, 0), &out->context)) return -1;
-    return as_result(self, PyTuple_GetItem(told, 2), &out->key);
+    if (as_result(self, PyTuple_GetItem(told, 2), &out->key)) return -1;
+    if (!(u32)out->key || out->key >> 32 & LASTING) return 0;
+    PyErr_SetString(PyExc_ValueError, "what a key says must last");
+    return -1;
 }
 
 static int ask_learn(void *owner, u32 path, u32 parent, const u8 *key, u32 size, lesson *out) {
@@ -403,10 +406,10 @@ static PyObject *kernel_py_take(KernelObject *self, PyObject *unused) {
     kernel *k = self->core;
     const tally *t = &k->tally;
     PyObject *result = Py_BuildValue(
-        "{sK sK sK sK sK sK sI sI sN sN}", "lines", (number)t->lines, "bytes", (number)t->bytes, "blank_lines",
+        "{sK sK sK sK sK sI sI sN sN}", "lines", (number)t->lines, "bytes", (number)t->bytes, "blank_lines",
         (number)t->blank_lines, "refused_lines", (number)t->refused_lines, "refused_bytes", (number)t->refused_bytes,
-        "overflow_lines", (number)t->overflow_lines, "paths", k->paths.count, "memo", k->memo.count, "seen",
-        seen_rows(&k->counters), "counters", counter_rows(&k->counters));
+        "paths", k->paths.count, "memo", k->memo.count, "seen", seen_rows(&k->counters), "counters",
+        counter_rows(&k->counters));
     if (!result) return NULL;
     counters_clear(&k->counters);
     k->tally = (tally){0};
@@ -423,11 +426,6 @@ static PyObject *kernel_py_reset_memo(KernelObject *self, PyObject *unused) {
 static PyObject *get_simd(KernelObject *self, void *unused) {
     (void)unused;
     return PyBool_FromLong(self->core->walk != walk_line_scalar);
-}
-
-static PyObject *get_overflow(KernelObject *self, void *unused) {
-    (void)unused;
-    return PyLong_FromUnsignedLong(self->core->types.limit);
 }
 
 /* ---- module -------------------------------------------------------------------------------------------------- */
@@ -473,7 +471,6 @@ static PyMethodDef methods[] = {
 
 static PyGetSetDef attributes[] = {
     {"simd", (getter)get_simd, NULL, "whether AVX2 is used", NULL},
-    {"overflow", (getter)get_overflow, NULL, "the id of all event types that came after the table was full", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -1,8 +1,9 @@
 """Small packed tables made by hand: automata of fixed-length sequences of byte sets, enough to try the kernel alone.
 
-The rules of `tables()`: 0 an `@`, 1 nine digits, 2 `pw=` as the whole value; with `words` > 1 their bits are in the
-last word of the mask. Rule 1 is in a bank, whose gate is five digits. `mask` is what the kernel must say of a text,
-computed with `re`.
+The rules of `tables()`: 0 an `@`, 1 nine digits, 2 `pw=` as the whole value, 3 a dot or colon before a digit; with
+`words` > 1 their bits are in the last word of the mask. Rule 1 has a bank of its own, whose gate is five digits, and
+rule 3, whose gate is a dot or a colon. Only rule 3 may match in addresses. `mask` is what the kernel must say of a
+text, computed with `re`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def literal(text: bytes) -> Steps:
 
 
 class Bits(NamedTuple):
-    """Bit positions: rules 0..2 at `base`, then what the passes use."""
+    """Bit positions: rules 0..3 at `base`, then what the passes use."""
 
     words: int = 1
 
@@ -40,9 +41,13 @@ class Bits(NamedTuple):
         return 64 * (self.words - 1)
 
     @property
+    def address(self) -> int:
+        return self.base + 3
+
+    @property
     def special(self) -> tuple[int, int, int, int, int]:
         """bare, json, percent, base64, digits"""
-        return (self.base + 3, self.base + 4, self.base + 5, self.base + 6, self.base + 7)
+        return (self.base + 4, self.base + 5, self.base + 6, self.base + 7, self.base + 8)
 
 
 class Sequence(NamedTuple):
@@ -107,6 +112,7 @@ def _pack(edges: list[list[int]], masks: list[int], words: int) -> bytes:
     return head + classes + _padded(table) + accepts
 
 
+DOTS = frozenset(b".:")
 LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 WORD_EDGE = frozenset(range(128)) - frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 FULL_WIDTH = (
@@ -115,9 +121,19 @@ FULL_WIDTH = (
 )
 
 
-def _header(bits: Bits, skips: int, banks: int) -> bytes:
+HEADER = 40
+"""Bytes before the masks of what may match in addresses."""
+
+
+def _header(bits: Bits, skips: int, banks: int, in_addresses: int) -> bytes:
     header = _padded(b"DSRA" + struct.pack("<9I", VERSION, bits.words, *bits.special, skips, banks))
-    return header + bytes(8 * bits.words * HOT_KINDS)
+    assert len(header) == HEADER
+    return header + in_addresses.to_bytes(8 * bits.words, "little") * HOT_KINDS
+
+
+def main_at(words: int = 1) -> int:
+    """Where the automaton main begins in the tables."""
+    return HEADER + 8 * words * HOT_KINDS
 
 
 @cache
@@ -133,6 +149,7 @@ def tables(words: int = 1, skips: int = SKIP_ALL) -> bytes:
         Sequence(literal(b"@"), MAIN_BANKS),
         Sequence(literal(b'"pw="'), MAIN_BANKS),
         Sequence((DIGITS,) * 5, MAIN_BANKS + 1),
+        Sequence((DOTS,), MAIN_BANKS + 2),
     ]
     phone = tuple(frozenset({upper, lower}) for upper, lower in zip(b"PHONE", b"phone", strict=True))
     word = [Sequence((WORD_EDGE, *phone, WORD_EDGE), bare)]
@@ -140,9 +157,10 @@ def tables(words: int = 1, skips: int = SKIP_ALL) -> bytes:
     banks = [
         [Sequence(literal(b"@"), bits.base), Sequence(literal(b'"pw="'), bits.base + 2)],
         [Sequence((DIGITS,) * 9, bits.base + 1)],
+        [Sequence((DOTS, DIGITS), bits.address)],
     ]
     automata = [_automaton(main, 1), *(_automaton(each, words) for each in (word, digit, *banks))]
-    return _header(bits, skips, len(banks)) + b"".join(automata)
+    return _header(bits, skips, len(banks), 1 << bits.address) + b"".join(automata)
 
 
 def _main(text: bytes, bits: Bits) -> int:
@@ -151,15 +169,16 @@ def _main(text: bytes, bits: Bits) -> int:
         bits.base: b"@" in text,
         bits.base + 1: re.search(rb"[0-9]{9}", text),
         bits.base + 2: b'"pw="' in PAD + text + PAD,
+        bits.address: re.search(rb"[.:][0-9]", text),
         json_bit: b'"{' in PAD + text + PAD,
         percent: re.search(rb"%[2-7][0-9a-fA-F]", text),
     }
     return sum(1 << bit for bit, yes in found.items() if yes)
 
 
-def _with_bare(text: bytes, mask: int, bits: Bits, *, emits: bool = False) -> int:
+def _with_bare(text: bytes, mask: int, bits: Bits) -> int:
     word = re.search(rb"(?<![A-Za-z0-9\x80-\xff])phone(?![A-Za-z0-9\x80-\xff])", text, re.IGNORECASE)
-    told = re.search(rb"[0-9]", text) and (emits or word or not text.isascii())
+    told = re.search(rb"[0-9]", text) and (word or not text.isascii())
     return mask | 1 << bits.special[0] if told else mask
 
 
@@ -204,19 +223,17 @@ def mask(text: bytes, words: int = 1, *, emits: bool = False) -> int:
         found |= 1 << digits
     if any(emits or _matters(plain, bits) for plain in _base64_texts(text)):
         found |= 1 << base64_bit
-    found = _with_bare(text, found, bits, emits=emits)
-    if emits:
-        return found
-    if found >> percent & 1 and not _percent_matters(text, bits):
+    found = _with_bare(text, found, bits)
+    if not emits and found >> percent & 1 and not _percent_matters(text, bits):
         found &= ~(1 << percent)
     return found
 
 
 @cache
-def everywhere(skips: int = SKIP_ALL) -> bytes:
-    """Tables that nominate rule 0 for every text, so that only a skip can keep it away."""
+def everywhere(skips: int = SKIP_ALL, rules: int = 1, in_addresses: int = 1) -> bytes:
+    """Tables that nominate the first rules for every text, so that only a skip can keep it away."""
     bits = Bits()
-    anything = [Sequence((frozenset(range(256)),), bits.base)]
+    anything = [Sequence((frozenset(range(256)),), bits.base + rule) for rule in range(rules)]
     gate = [Sequence((frozenset(range(256)),), MAIN_BANKS)]
     nothing = _automaton([], 1)
-    return _header(bits, skips, 1) + _automaton(gate, 1) + nothing + nothing + _automaton(anything, 1)
+    return _header(bits, skips, 1, in_addresses) + _automaton(gate, 1) + nothing + nothing + _automaton(anything, 1)

@@ -25,7 +25,7 @@ BATCH = 250
 """Lines that are compared at once. The engines live on and remember, as in a scan."""
 
 LIFE = 20_000
-"""Lines that a pair of engines lives. The kernel knows 4,096 event types by their names; hostile lines have many."""
+"""Lines that a pair of engines lives. Hostile lines have many event types; beyond 4,096 all go to the plain engine."""
 
 _FRESH = 20  # batches, then the generator of hostile lines draws other texts
 _EVENTS = 2_000  # of one archive

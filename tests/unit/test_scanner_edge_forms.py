@@ -193,11 +193,6 @@ def test_a_very_long_event_type_is_one_of_the_others(pair, mark, more):
 
 
 @pytest.mark.skipif(NATIVE is None, reason="the native engine was not built")
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the kernel counts the events of its 4,097th type and later ones as others",
-)
 def test_any_number_of_event_types_is_told_apart():
     lines = [b'{"event_type":"%s","x":1}' % "".join(each).encode() for each in itertools.product(*["abcdefgh"] * 4)]
     pair = Pair(scanner_rules.ruleset(), build(scanner_rules.ruleset()))

@@ -120,32 +120,58 @@ def test_the_event_type_is_the_last_top_level_string_of_that_key(line, event_typ
 def test_the_hour_is_read_from_the_event_time(time, hour):
     caller = Caller(judge)
     caller.scan(json.dumps({"a": "mail1", "event_time": time}))
-    assert [(hour, hour)] == [row[7:] for row in caller.kernel.take()["counters"]]
+    assert [(hour, hour)] == [row[7:9] for row in caller.kernel.take()["counters"]]
 
 
 def test_first_and_last_hour_are_kept_whatever_the_order():
     caller = Caller(judge)
     hours = ("2024-03-02 05", "2024-03-01 07", "2024-03-09 01", "nonsense")
     caller.scan(*(json.dumps({"event_time": hour, "a": "mail1"}) for hour in hours))
-    assert [(2024030107, 2024030901)] == [row[7:] for row in caller.kernel.take()["counters"]]
+    assert [(2024030107, 2024030901)] == [row[7:9] for row in caller.kernel.take()["counters"]]
 
 
 def test_other_names_of_event_type_and_time_can_be_given():
     caller = Caller(judge, event_type=b"name", event_time=b"at")
     caller.scan('{"event_type":"x","name":"y","at":"2024-03-01 07","event_time":"2025-03-01 07","a":"mail1"}')
     assert ["", "y"] == caller.kernel.event_types()
-    assert [(2024030107, 2024030107)] == [row[7:] for row in caller.kernel.take()["counters"]]
+    assert [(2024030107, 2024030107)] == [row[7:9] for row in caller.kernel.take()["counters"]]
 
 
-def test_event_types_beyond_the_limit_share_one():
-    caller = Caller(judge, event_types=4)
-    caller.scan(*(json.dumps({"event_type": f"e{number}", "a": "mail1"}) for number in range(10)))
+@pytest.mark.parametrize("limit", [1, 2, 4, 4096])
+def test_lines_of_event_types_beyond_the_limit_are_handed_back(limit):
+    """The empty type is one of those that there is room for."""
+    caller = Caller(judge, event_types=limit)
+    lines = [json.dumps({"event_type": f"e{number}", "a": "mail1"}).encode() for number in range(limit + 6)]
+    caller.scan(*lines)
     taken = caller.kernel.take()
-    assert ["", "e0", "e1", "e2"] == caller.kernel.event_types()
-    assert {1: 1, 2: 1, 3: 1, caller.kernel.overflow: 7} == {row[0]: sum(row[4]) for row in taken["counters"]}
-    assert 7 == taken["overflow_lines"]
-    caller.scan(json.dumps({"event_type": "e1"}), json.dumps({"event_type": "e" * 5000}))
-    assert 1 == caller.kernel.take()["overflow_lines"]
+    named = [f"e{number}" for number in range(limit - 1)]
+    assert ["", *named] == caller.kernel.event_types()
+    assert lines[limit - 1 :] == caller.refused
+    assert (limit + 6, 7) == (taken["lines"], taken["refused_lines"])
+    assert dict.fromkeys(range(1, limit), 1) == {row[0]: sum(row[4]) for row in taken["counters"]}
+    caller.scan(*lines, '{"a":"mail2"}', '{"event_type":"","a":"mail2"}', '{"event_type":null,"a":"mail2"}')
+    assert lines[limit - 1 :] * 2 == caller.refused
+    assert {("", ("a",)): 3} | {(name, (key,)): 1 for name in named for key in ("a", "event_type")} == seen(caller)
+
+
+def test_a_line_that_names_one_type_too_many_is_handed_back_even_if_it_takes_it_back():
+    caller = Caller(judge, event_types=2)
+    line = b'{"event_type":"two","event_type":"one","a":"mail1"}'
+    caller.scan('{"event_type":"one"}', line, '{"event_type":"one"}')
+    assert [line] == caller.refused
+    assert {("one", ("event_type",)): 2} == seen(caller)
+
+
+@pytest.mark.parametrize("mark", ["a", "\\u0061", "é", "\\u00e9", "\\ud800"])
+def test_an_event_type_has_at_most_4096_bytes(mark):
+    width = len(json.loads(f'"{mark}"').encode("utf-8", "surrogatepass"))
+    name = mark * (4096 // width) + "b" * (4096 % width)
+    lines = [f'{{"event_type":"{name}{more}","a":"mail1"}}'.encode() for more in ("", "b", mark * 70_000)]
+    caller = Caller(judge)
+    caller.scan(*lines)
+    assert lines[1:] == caller.refused
+    assert ["", json.loads(f'"{name}"')] == caller.kernel.event_types()
+    assert [(1, (1, 0, 0))] == [(row[0], row[4]) for row in caller.kernel.take()["counters"]]
 
 
 def test_a_key_with_findings_counts_each_time_it_occurs():
@@ -235,56 +261,37 @@ def test_a_full_memo_is_forgotten_at_a_lines_end_and_nothing_changes():
 def test_resetting_the_memo_decides_anew():
     caller = Caller(judge)
     caller.scan('{"a":"mail1"}')
-    caller.kernel.reset_memo()
+    caller.reset_memo()
     caller.scan('{"a":"mail1"}')
     assert [b"mail1"] * 2 == [value for value, _, _ in caller.decided]
-
-
-def test_each_distinct_value_of_a_type_and_path_is_told_once_while_there_is_room():
-    caller = Caller(judge)
-    caller.scan(
-        *['{"event_type":"e","a":["mail1","mail2","mail1"],"b":"mail1"}'] * 3, '{"event_type":"f","a":["mail1"]}'
-    )
-    told = [(event, caller.paths[path], token) for event, path, _, token in caller.firsts]
-    mail1, mail2 = caller.tokens[b"mail1"], caller.tokens[b"mail2"]
-    expected = [(1, ("a", None), mail1), (1, ("a", None), mail2), (1, ("b",), mail1), (2, ("a", None), mail1)]
-    assert expected == told
-
-
-def test_every_distinct_value_is_told_however_many_there_are():
-    caller = Caller(lambda value: [(0, MAIL, LIKELY, 0, 0)])
-    caller.scan(
-        *(json.dumps({"a": [f"v{n}" for n in range(start, start + 1000)]}) for start in range(0, 300_000, 1000))
-    )
-    assert 300_000 == len({token for _, _, _, token in caller.firsts})
 
 
 def test_findings_are_traced_with_the_number_of_their_line():
     caller = Caller(judge)
     caller.scan("", '{"a":"mail1"}', "{", '{"a":["mail1","mail2"]}')
-    tokens = [caller.tokens[b"mail1"], caller.tokens[b"mail1"], caller.tokens[b"mail2"]]
-    assert [(1, tokens[0]), (3, tokens[1]), (3, tokens[2])] == [(line, token) for line, _, _, token in caller.traced]
+    assert [(1, b"mail1"), (3, b"mail1"), (3, b"mail2")] == [(line, value) for line, _, _, value in caller.traced]
 
 
 class Broken(Exception):
     pass
 
 
-@pytest.mark.parametrize("callback", ["learn", "decide", "first", "refuse", "forget", "trace"])
+@pytest.mark.parametrize("callback", ["learn", "decide", "first", "refuse", "specimen", "forget", "trace"])
 def test_an_exception_of_a_callback_comes_out_and_the_kernel_scans_no_more(callback):
     def fail(*_):
         raise Broken
 
     calls = {
         "learn": lambda path, parent, key: (0, True, 0),
-        "decide": lambda value, mask, context: kernel.verdict([(0, MAIL, LIKELY, 0, 0)]),
+        "decide": lambda value, mask, context: kernel.value(kernel.verdict([(0, MAIL, LIKELY, 0, 0)]), [7]),
         "first": lambda *_: None,
         "refuse": lambda line: None,
+        "specimen": lambda kind, context: 0,
         "forget": lambda: None,
         "trace": lambda *_: None,
     }
     kernel = NATIVE(packed.tables(), **calls | {callback: fail}, memo=1)
-    text = b'{"a":["x","y"]}\n{\n'
+    text = b'{"a":["x","y","9774d56d682e549c"]}\n{\n'
     with pytest.raises(Broken):
         kernel.scan(text, 0, len(text))
     for use in (lambda: kernel.scan(text, 0, len(text)), kernel.take, kernel.reset_memo):
@@ -301,17 +308,26 @@ def test_an_exception_of_a_callback_comes_out_and_the_kernel_scans_no_more(callb
         ({"learn": lambda *_: (-1, True, 0)}, OverflowError),
         ({"learn": lambda *_: (1 << 32, True, 0)}, OverflowError),
         ({"learn": lambda *_: (0, True, 5)}, ValueError),
+        ({"learn": lambda *_: (0, True, 1)}, ValueError),
+        ({"learn": lambda *_: (0, True, 1 | 1 << 63)}, ValueError),
         ({"decide": lambda *_: None}, TypeError),
         ({"decide": lambda *_: -1}, OverflowError),
         ({"decide": lambda *_: 1 << 64}, OverflowError),
         ({"decide": lambda *_: 1}, ValueError),
+        ({"decide": lambda *_: 1 | 1 << 32}, ValueError),
+        ({"decide": lambda *_: 2}, ValueError),
+        ({"specimen": lambda *_: None}, TypeError),
+        ({"specimen": lambda *_: -1}, OverflowError),
+        ({"specimen": lambda *_: 1 << 32}, OverflowError),
+        ({"specimen": lambda *_: 2}, ValueError),
     ],
 )
 def test_nonsense_from_a_callback_is_an_error(calls, error):
     usual = {"learn": lambda *_: (0, True, 0), "decide": lambda *_: 0, "first": print, "refuse": print}
-    kernel = NATIVE(packed.tables(), **usual | calls)
+    kernel, line = NATIVE(packed.tables(), **usual | calls), b'{"a":["x","9774d56d682e549c"]}\n'
+    assert 1 == kernel.verdict([(0, MAIL, LIKELY, 0, 0)])
     with pytest.raises(error):
-        kernel.scan(b'{"a":"x"}\n', 0, 10)
+        kernel.scan(line, 0, len(line))
 
 
 def test_a_callback_may_ask_for_masks_and_verdicts_but_not_scan():
@@ -323,7 +339,7 @@ def test_a_callback_may_ask_for_masks_and_verdicts_but_not_scan():
             with pytest.raises(RuntimeError) as error:
                 use()
             errors.append(error)
-        return kernel.verdict([(0, MAIL, LIKELY, 0, 0)] * 100)
+        return kernel.value(kernel.verdict([(0, MAIL, LIKELY, 0, 0)] * 100), range(1, 101))
 
     kernel = NATIVE(packed.tables(), learn=lambda *_: (0, True, 0), decide=decide, first=lambda *_: 0, refuse=print)
     text = b'{"a":["x%40","y%41\\n","z%42"]}\n'
@@ -360,6 +376,39 @@ def test_callbacks_must_be_there_and_callable():
 def test_a_verdict_must_be_rows(rows):
     with pytest.raises((ValueError, TypeError, OverflowError)):
         Caller().kernel.verdict(rows)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "fingerprints"),
+    [
+        (0, []),
+        (2, [1, 2]),
+        (-1, [1, 2]),
+        ((1 << 32) + 1, [1, 2]),
+        (1, []),
+        (1, [1]),
+        (1, [1, 2, 3]),
+        (1, [1, 0]),
+        (1, [1, -1]),
+        (1, [1, 1 << 64]),
+        (1, [1, None]),
+        (1, 7),
+    ],
+)
+def test_a_value_has_a_fingerprint_for_each_row_of_a_known_verdict(verdict, fingerprints):
+    kernel = Caller().kernel
+    assert 1 == kernel.verdict([(0, MAIL, LIKELY, 0, 0)] * 2)
+    with pytest.raises((ValueError, TypeError, OverflowError)):
+        kernel.value(verdict, fingerprints)
+    assert 1 == kernel.value(1, [1, (1 << 64) - 1])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"key": bytes(15)}, {"key": bytes(17)}, {"hot": bytes(12)}, {"hot": b""}, {"luhn": bytes(65)}]
+)
+def test_options_of_another_size_are_refused(wrong):
+    with pytest.raises(ValueError, match="16 bytes"):
+        Caller(**wrong)
 
 
 def test_a_kernel_in_a_cycle_with_its_caller_is_collected():
