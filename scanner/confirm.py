@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
 from scanner.context import NOWHERE, Context, Contexts, bits
 from scanner.derived import Leaf, Reading, base64_decoded, folded_digits, json_leaves, percent_decoded
 from scanner.findings import Via
-from scanner.forms import Form, Made, forms_of
+from scanner.forms import Form, Made, forms_of, within_blanks
 from scanner.hits import Found, Hit, resolve
 from scanner.hot import Hot
 from scanner.rules.model import RuleSet
@@ -48,10 +48,12 @@ class Mask(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a mask asks for in a context. `mentions`: the rules whose forms also run if the text has a phrase of theirs.
-    `wrapped`: there is a reader, or the text may be a `document`."""
+    """What a mask asks for in a context: `forms` that search, and those that must match the `whole` text. `mentions`:
+    the rules whose forms also run if the text has a phrase of theirs. `wrapped`: there is a reader, or the text may be a
+    `document`."""
 
     forms: tuple[Form, ...]
+    whole: tuple[Form, ...]
     mentions: int
     wrapped: bool
     readers: tuple[Callable[[str], Iterator[Reading]], ...]
@@ -65,7 +67,7 @@ class Meaning:
         self.contexts = Contexts(ruleset)
         self.hot = Hot(ruleset, self)
         self.mask = Mask.of(len(ruleset.rules))
-        self._any_phrase = self.mask.bare | self.mask.percent | self.mask.base64
+        self._any_reading = self.mask.percent | self.mask.base64
         self._priorities = tuple(rule.priority for rule in ruleset.rules)
         forms = [forms_of(number, rule) for number, rule in enumerate(ruleset.rules)]
         self._alone = [tuple(form for pattern, form in of if pattern.alone is not None) for of in forms]
@@ -91,33 +93,28 @@ class Meaning:
         told = nominate or self._everything
         return self.confirm(text, self._nominated(text, context, told), context, told)
 
-    def asked(self, mask: int, context: Context) -> int:
-        """A kernel's mask, and what the context adds to it: where the key enables patterns, they need no phrase."""
-        return mask | self.mask.bare if context.emits else mask
-
     def rules_tried(self, mask: int, context: Context) -> set[int]:
         """The rules, by number, whose patterns `confirm` tries on a text without a phrase."""
-        plan = self._plan(self.asked(mask, context), context.enabled, context.vetoed)
-        return {form.rule for form in plan.forms}
+        plan = self._plan(mask, context.enabled, context.vetoed, True)
+        return {form.rule for form in plan.forms + plan.whole}
 
     def _everything(self, _text: str) -> int:
         return self.mask.all
 
     def _plan_of(self, text: str, mask: int, context: Context) -> Plan:
-        """Context-only patterns are tried on texts with a digit only: nearly all need one, and words have none."""
-        if mask & self.mask.bare and not _HAS_DIGIT(text):
-            mask ^= self.mask.bare
-        return self._plan(mask, context.enabled, context.vetoed)
+        return self._plan(mask, context.enabled, context.vetoed, _HAS_DIGIT(text) is not None)
 
-    def _planned(self, mask: int, enabled: int, vetoed: int) -> Plan:
+    def _planned(self, mask: int, enabled: int, vetoed: int, digits: bool) -> Plan:
+        """Context-only patterns are tried on texts with a digit only: nearly all need one, and words have none. Where
+        the key enables them they need no phrase, so the mask does not matter."""
         own = self.mask
         readers = (folded_digits, own.digits), (percent_decoded, own.percent), (base64_decoded, own.base64)
-        bare = self._have_bare if mask & own.bare else 0
+        bare = self._have_bare if digits else 0
         return Plan(
             forms=_chosen(self._alone, mask & own.rules, enabled, vetoed)
-            + _chosen(self._bare, enabled & bare, enabled, vetoed)
-            + _chosen(self._whole, enabled, enabled, vetoed),
-            mentions=bare & ~enabled,
+            + _chosen(self._bare, enabled & bare, enabled, vetoed),
+            whole=_chosen(self._whole, enabled, enabled, vetoed),
+            mentions=bare & ~enabled if mask & own.bare else 0,
             wrapped=bool(mask & (own.digits | own.percent | own.base64 | own.json)),
             readers=tuple(reader for reader, bit in readers if mask & bit),
             document=bool(mask & own.json),
@@ -161,7 +158,7 @@ class Meaning:
 
     def _nominated(self, text: str, context: Context, nominate: Nominate) -> int:
         """Where the key enables what needs no phrase in the text, the readings count that would show nothing else."""
-        return nominate(text) | (self._any_phrase if context.emits else 0)
+        return nominate(text) | (self._any_reading if context.emits else 0)
 
     def _plain(self, text: str, plan: Plan, context: Context) -> list[Hit]:
         """The findings in the text as it stands. Runs for every value that a kernel nominates: a few microseconds."""
@@ -185,7 +182,21 @@ class Meaning:
                     grade, reasons = verdict
                     hits.append(_hit(Hit, (rule, data_type, start, end, grade, reasons, _HERE, "", text[start:end])))
                 match = search(text, end) if end < len(text) else None
+        if plan.whole:
+            hits += _entire(text, plan.whole)
         return resolve(hits, self._priorities) if len(hits) > 1 else hits
+
+
+def _entire(text: str, forms: Iterable[Form]) -> Iterator[Hit]:
+    """The findings of patterns that the text must match from end to end, but for blanks."""
+    first, last = within_blanks(text)
+    for rule, data_type, fullmatch, validator, group, verdict, _, _ in forms:
+        if (match := fullmatch(text, first, last)) is None:
+            continue
+        start, end = match.span(group)
+        value = text[start:end]
+        if start < end and verdict is not None and (validator is None or validator(value) == len(value)):
+            yield _hit(Hit, (rule, data_type, start, end, *verdict, _HERE, "", value))
 
 
 def _chosen(forms: Sequence[tuple[Made, ...]], rules: int, enabled: int, vetoed: int) -> tuple[Form, ...]:

@@ -31,6 +31,7 @@ _PATHS_KEPT = 16_384
 _UPPER = "A-ZÀ-ÖØ-Þ"
 _LOWER = rf"[^\W\d_{_UPPER}]"
 _RUN = re.compile(r"[^\W_]+")
+_ASCII_RUN = re.compile("[0-9a-z]+")  # of lower-case ASCII
 _CAMEL = re.compile(rf"{_LOWER}\d*[{_UPPER}]|[{_UPPER}]{{2}}{_LOWER}")
 _ASCII_CAMEL = re.compile("[a-z][0-9]*[A-Z]|[A-Z]{2}[a-z]")  # the same for ASCII, in half the time
 _PIECE = re.compile(
@@ -156,9 +157,9 @@ class _Phrases:
 
     def inside(self, text: str, *, cut: bool = False) -> int:
         """Bit set of the rules with a phrase in the text. `cut`: its first word is the end of a longer one."""
-        found = self._among(self._words(_RUN, text)[cut:])
+        found = self._among(self._words(_RUN, text)[cut:], self._by_first)
         if (_ASCII_CAMEL if text.isascii() else _CAMEL).search(text):
-            found |= self._among(self._words(_PIECE, text)[cut:], pieces=True)
+            found |= self._among(self._words(_PIECE, text)[cut:], self._by_first_piece)
         if self._unspaced and not text.isascii():
             lowered = text.lower()
             for phrase, rules in self._unspaced.items():
@@ -167,13 +168,17 @@ class _Phrases:
         return found
 
     def _words(self, word: re.Pattern[str], text: str) -> list[str]:
-        runs = word.findall(text)
-        words = [run.lower() for run in runs] if text.isascii() else [_folded(run) for run in runs]
+        if not text.isascii():
+            words = [_folded(run) for run in word.findall(text)]
+        elif word is _RUN:
+            words = _ASCII_RUN.findall(text.lower())
+        else:
+            words = [run.lower() for run in word.findall(text)]
         return [self._as_known(word) for word in words] if self._in_keys else words
 
-    def _among(self, words: list[str], *, pieces: bool = False) -> int:
+    @staticmethod
+    def _among(words: list[str], by_first: dict[str, list[tuple[list[str], int]]]) -> int:
         found = 0
-        by_first = self._by_first_piece if pieces else self._by_first
         if by_first.keys().isdisjoint(words):
             return found
         for place, word in enumerate(words, 1):

@@ -12,14 +12,14 @@ from scanner.findings import Grade, Reason
 from scanner.rules.model import Pattern, Rule
 from scanner.rules.reading import compiled
 
+_BLANKS = " \t\r\n"
+
 Verdict = tuple[Grade, Reason]
 Search = Callable[..., "re.Match[str] | None"]
 
-_BLANKS = " \t\r\n"
-
-
 class Form(NamedTuple):
-    """A pattern, ready to run. `group` is what to report of a match.
+    """A pattern, ready to run. `search` of a `whole` pattern that only context enables is its regex' `fullmatch`, which
+    is to be told where the text begins and ends without blanks. `group` is what to report of a match.
 
     A match is worth `verdict`; `swayed` if a phrase nearby speaks for it; `keyed` if its key does. None: no finding; of
     `swayed`, that a phrase would change nothing.
@@ -65,7 +65,7 @@ def _form(number: int, rule: Rule, pattern: Pattern) -> Form:
     return Form(
         rule=number,
         data_type=rule.data_type,
-        search=_entire(regex) if pattern.whole else regex.search,
+        search=_search(regex, pattern),
         validator=_all_or_nothing(validator) if validator and pattern.whole else validator,
         group="value" if "value" in regex.groupindex else 0,
         verdict=None if pattern.alone is None else (pattern.alone, reasons),
@@ -74,14 +74,22 @@ def _form(number: int, rule: Rule, pattern: Pattern) -> Form:
     )
 
 
+def _search(regex: re.Pattern[str], pattern: Pattern) -> Search:
+    if not pattern.whole:
+        return regex.search
+    return regex.fullmatch if pattern.alone is None else _entire(regex)
+
+
 def _entire(regex: re.Pattern[str]) -> Search:
     def search(text: str, start: int = 0) -> re.Match[str] | None:
-        if start:
-            return None
-        first = len(text) - len(text.lstrip(_BLANKS))
-        return regex.fullmatch(text, first, len(text.rstrip(_BLANKS)))
+        return None if start else regex.fullmatch(text, *within_blanks(text))
 
     return search
+
+
+def within_blanks(text: str) -> tuple[int, int]:
+    """Where a text begins and ends, blanks around it apart."""
+    return len(text) - len(text.lstrip(_BLANKS)), len(text.rstrip(_BLANKS))
 
 
 def _all_or_nothing(validator: validators.Validator) -> validators.Validator:

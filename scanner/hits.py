@@ -6,7 +6,7 @@ from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 from scanner.findings import Finding, Grade, Reason, Via
@@ -34,6 +34,9 @@ class Hit(NamedTuple):
         return Finding(self.data_type, self.start, self.end, self.grade, self.reasons, self.via, self.path)
 
 
+_place = itemgetter(2, 3, 0)  # start, end, rule
+
+
 class Spans:
     """Half-open ranges in order; those that overlap are one."""
 
@@ -44,6 +47,8 @@ class Spans:
 
     def touch(self, start: int, end: int) -> bool:
         """Whether the range shares a position with one of ours."""
+        if not self._spans:
+            return False
         place = bisect_right(self._spans, (start, start))
         before = place > 0 and self._spans[place - 1][1] > start
         return before or (place < len(self._spans) and self._spans[place][0] < end)
@@ -68,29 +73,51 @@ def resolve(hits: list[Hit], priorities: Sequence[int]) -> list[Hit]:
     """
     if len(hits) < 2:
         return hits
-    by_place = sorted(hits, key=_place)
-    if all(one.end <= other.start for one, other in pairwise(by_place)):
-        return by_place
+    hits = sorted(hits, key=_place)
+    if _are_apart(hits):
+        return hits
     kept: list[Hit] = []
     strong = Spans()
     equals: list[tuple[int, int]] = []
-    rank: tuple[int, ...] = ()
+    rank: tuple[int, int] | None = None
     of_type: defaultdict[str, Spans] = defaultdict(Spans)
-    for hit in sorted(hits, key=lambda hit: _strength(hit, priorities)):
-        if rank != (rank := _strength(hit, priorities)[:2]):
+    for grade, priority, _, _, _, number in _by_strength(hits, priorities):
+        hit = hits[number]
+        _, data_type, start, end, *_ = hit
+        if rank != (grade, priority):
+            rank = grade, priority
             for span in equals:
                 strong.add(*span)
             equals.clear()
-        covered = strong.touch(hit.start, hit.end)
-        if of_type[hit.data_type].touch(hit.start, hit.end) or (covered and hit.grade is Grade.POSSIBLE):
+        own = of_type[data_type]
+        covered = strong.touch(start, end)
+        if own.touch(start, end) or (covered and hit.grade is Grade.POSSIBLE):
             continue
-        of_type[hit.data_type].add(hit.start, hit.end)
+        own.add(start, end)
         if covered:
-            hit = hit._replace(grade=Grade.POSSIBLE, reasons=hit.reasons | Reason.OVERLAP)  # noqa: PLW2901
+            hit = hit._replace(grade=Grade.POSSIBLE, reasons=hit.reasons | Reason.OVERLAP)
         else:
-            equals.append((hit.start, hit.end))
+            equals.append((start, end))
         kept.append(hit)
     return sorted(kept, key=_place)
+
+
+def _are_apart(by_place: list[Hit]) -> bool:
+    """Whether no two of these share a character."""
+    last = 0
+    for hit in by_place:
+        if hit.start < last:
+            return False
+        last = hit.end
+    return True
+
+
+def _by_strength(hits: list[Hit], priorities: Sequence[int]) -> list[tuple[int, int, int, int, int, int]]:
+    """Grade and priority (negative, so that the best come first), length, place and rule, and which hit it is."""
+    return sorted([
+        (-grade, -priorities[rule], start - end, start, rule, number)
+        for number, (rule, _, start, end, grade, *_) in enumerate(hits)
+    ])
 
 
 class Found:
@@ -132,11 +159,3 @@ def _note(grades: dict[tuple[str, str], Grade], hits: Iterable[Hit]) -> None:
     for hit in hits:
         known = grades.get((hit.data_type, hit.value), hit.grade)
         grades[hit.data_type, hit.value] = max(known, hit.grade)
-
-
-def _place(hit: Hit) -> tuple[int, int, int]:
-    return hit.start, hit.end, hit.rule
-
-
-def _strength(hit: Hit, priorities: Sequence[int]) -> tuple[int, int, int, int, int]:
-    return -hit.grade, -priorities[hit.rule], hit.start - hit.end, hit.start, hit.rule

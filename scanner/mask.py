@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from itertools import groupby
 
 LONGEST_SHAPE = 48
 LONGEST_NAME = 64
@@ -14,6 +13,7 @@ OTHER = "·"
 _READ = 1_000  # characters of a text that are looked at
 _SHOWN = frozenset(" .,:;@/-_+()#")
 _COUNTED = 3  # runs from this length on
+_RUN = re.compile(r"(.)\1*")
 _ID = re.compile(r"[0-9]+|[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 
 
@@ -23,9 +23,10 @@ def shape(text: str) -> str:
     Letters become `a`, digits `9`, a little punctuation stays, all else is `·`. Of the value only lengths are left.
     """
     shown = ""
-    for mark, run in groupby(map(_mark, text[:_READ])):
-        length = sum(1 for _ in run)
-        part = mark * length if length < _COUNTED else f"{mark}{{{length}}}"
+    for run in _RUN.finditer(text[:_READ].translate(_MARKS)):
+        part = run[0]
+        if len(part) >= _COUNTED:
+            part = f"{part[0]}{{{len(part)}}}"
         if len(shown) + len(part) > LONGEST_SHAPE - len(CUT):
             return shown + CUT
         shown += part
@@ -36,6 +37,16 @@ def _mark(character: str) -> str:
     if character in _SHOWN:
         return character
     return "a" if character.isalpha() else "9" if character.isdecimal() else OTHER
+
+
+class _Marks(dict[int, str]):
+    """Code points → what is shown of them; only those of ASCII are kept."""
+
+    def __missing__(self, code: int) -> str:
+        return _mark(chr(code))
+
+
+_MARKS = _Marks({code: _mark(chr(code)) for code in range(0x80)})
 
 
 def public_segment(key: str, types: Collection[str] = ()) -> str:

@@ -158,7 +158,7 @@ class NativeEngine:
     def _decide(self, value: bytes, mask: int, context: int) -> int:
         text = value.decode("utf-8", "surrogatepass")
         where = self._contexts.things[context]
-        return self._result(self._meaning.confirm(text, self._meaning.asked(mask, where), where, self.mask))
+        return self._result(self._meaning.confirm(text, mask, where, self.mask))
 
     def _specimen(self, kind: int, context: int) -> int:
         hit = self._meaning.hot.verdict(Kind(kind), self._contexts.things[context])
@@ -176,7 +176,7 @@ class NativeEngine:
 
     def _row(self, hit: Hit) -> Row:
         inner = self._inner.of(self._names.inner(hit.path)) if hit.path else 0
-        return inner, self._types.of(hit.data_type), int(hit.grade), hit.reasons.value, hit.via.value
+        return inner, self._types.of(hit.data_type), int(hit.grade), hit.reasons._value_, hit.via._value_
 
     def _verdict(self, rows: tuple[Row, ...]) -> int:
         if (verdict := self._verdicts.get(rows)) is None:
