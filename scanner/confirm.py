@@ -48,9 +48,10 @@ class Mask(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a mask asks for in a context: `forms` that search, and those that must match the `whole` text. `mentions`:
-    the rules whose forms also run if the text has a phrase of theirs. `wrapped`: there is a reader, or the text may be a
-    `document`."""
+    """What a mask asks for in a context: `forms` that search, and those that must match the `whole` text.
+
+    `mentions`: the rules whose forms also run if the text has a phrase of theirs. `wrapped`: there is a reader, or the
+    text may be a `document`."""
 
     forms: tuple[Form, ...]
     whole: tuple[Form, ...]
@@ -135,18 +136,14 @@ class Meaning:
         found = Found(self._plain(reading.text, plan, context))
         if plan.document and reading.via is not Via.DIGITS:
             found.add(self._inside(reading.text, context, nominate, depth))
-        return [
-            hit._replace(start=start, end=end, via=hit.via | reading.via)
-            for hit in found.hits
-            for start, end in (reading.locate(hit.start, hit.end),)
-        ]
+        return [hit.through(reading.via, *reading.locate(hit.start, hit.end)) for hit in found.hits]
 
     def _inside(self, text: str, context: Context, nominate: Nominate, depth: int) -> list[Hit]:
         """Of a JSON document: what its keys, strings and numbers say."""
         if depth == DEEPEST_DOCUMENT:
             return []
         return [
-            hit._replace(start=0, end=len(text), via=hit.via | Via.JSON, path=leaf.pointer + hit.path)
+            hit.through(Via.JSON, 0, len(text), leaf.pointer + hit.path)
             for leaf in json_leaves(text)
             for hit in self._leaf(leaf, context, nominate, depth + 1)
         ]
@@ -154,6 +151,8 @@ class Meaning:
     def _leaf(self, leaf: Leaf, outer: Context, nominate: Nominate, depth: int) -> list[Hit]:
         context = NOWHERE if leaf.is_key else self.contexts.within(outer, leaf.names)
         plan = self._plan_of(leaf.text, self._nominated(leaf.text, context, nominate), context)
+        if not plan.wrapped:
+            return self._plain(leaf.text, plan, context)
         return self._read(leaf.text, plan, context, nominate, depth)
 
     def _nominated(self, text: str, context: Context, nominate: Nominate) -> int:

@@ -17,6 +17,7 @@ _BLANKS = " \t\r\n"
 Verdict = tuple[Grade, Reason]
 Search = Callable[..., "re.Match[str] | None"]
 
+
 class Form(NamedTuple):
     """A pattern, ready to run. `search` of a `whole` pattern that only context enables is its regex' `fullmatch`, which
     is to be told where the text begins and ends without blanks. `group` is what to report of a match.

@@ -33,6 +33,11 @@ class Hit(NamedTuple):
         """The same without the value."""
         return Finding(self.data_type, self.start, self.end, self.grade, self.reasons, self.via, self.path)
 
+    def through(self, via: Via, start: int, end: int, path: str = "") -> Hit:
+        """The same, read through one more wrapping that holds it from `start` to `end`."""
+        rule, data_type, _, _, grade, reasons, inner, own, value = self
+        return Hit(rule, data_type, start, end, grade, reasons, inner | via if inner else via, path or own, value)
+
 
 _place = itemgetter(2, 3, 0)  # start, end, rule
 
@@ -114,10 +119,12 @@ def _are_apart(by_place: list[Hit]) -> bool:
 
 def _by_strength(hits: list[Hit], priorities: Sequence[int]) -> list[tuple[int, int, int, int, int, int]]:
     """Grade and priority (negative, so that the best come first), length, place and rule, and which hit it is."""
-    return sorted([
-        (-grade, -priorities[rule], start - end, start, rule, number)
-        for number, (rule, _, start, end, grade, *_) in enumerate(hits)
-    ])
+    return sorted(
+        [
+            (-grade, -priorities[rule], start - end, start, rule, number)
+            for number, (rule, _, start, end, grade, *_) in enumerate(hits)
+        ]
+    )
 
 
 class Found:
@@ -130,9 +137,10 @@ class Found:
     def add(self, hits: list[Hit]) -> None:
         """Those of another reading, unless one that is no less sure found the same value, or found the type at the same
         place of the text as it stands (which says nothing of a document's values: their place is the whole text)."""
-        new = [hit for hit in hits if not self._is_known(hit)]
-        _note(self._grades, new)
-        self.hits += new
+        if self.hits and hits:
+            hits = [hit for hit in hits if not self._is_known(hit)]
+            _note(self._grades, hits)
+        self.hits += hits
 
     def _is_known(self, hit: Hit) -> bool:
         if self._grades.get((hit.data_type, hit.value), 0) >= hit.grade:
@@ -142,9 +150,9 @@ class Found:
 
     @cached_property
     def _grades(self) -> dict[tuple[str, str], Grade]:
-        """Best grade by type and value."""
+        """Best grade by type and value, of all hits."""
         grades: dict[tuple[str, str], Grade] = {}
-        _note(grades, self._plain)
+        _note(grades, self.hits)
         return grades
 
     @cached_property

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner import context
 from scanner.context import NEARBY_CHARACTERS, NOWHERE, Contexts, bits, field_path, phrase_words
 from scanner.findings import Grade
 from scanner.rules.model import Pattern, Rule, RuleSet
@@ -176,3 +177,10 @@ def test_an_ascii_text_with_a_phrase_has_its_words_at_boundaries_of_bytes(text):
 
 def test_bits_is_a_set_of_numbers():
     assert 0b1001 == bits([0, 3, 3])
+
+
+@given(st.text(alphabet="aZbSs09_ .", max_size=30) | st.text(alphabet=st.characters(max_codepoint=127), max_size=60))
+def test_the_words_of_ascii_are_found_as_those_of_any_text(text):
+    assert context._RUN.findall(text.lower()) == context._ASCII_RUN.findall(text.lower())
+    assert context._PIECE.findall(text) == context._ASCII_PIECE.findall(text)
+    assert bool(context._CAMEL.search(text)) == bool(context._ASCII_CAMEL.search(text))

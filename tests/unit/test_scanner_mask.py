@@ -1,6 +1,7 @@
 """What may be shown of values and keys."""
 
 import re
+from itertools import groupby
 
 import pytest
 from hypothesis import given
@@ -37,6 +38,29 @@ def test_no_letter_or_digit_of_a_value_is_in_its_shape(text):
     shown = shape(text)
     assert len(shown) <= LONGEST_SHAPE
     assert set(re.sub(r"\{\d+\}", "", shown)) <= set("a9·… .,:;@/-_+()#")
+
+
+def mark(character):
+    if character in " .,:;@/-_+()#":
+        return character
+    return "a" if character.isalpha() else "9" if character.isdecimal() else "·"
+
+
+def defined(text):
+    """A shape, character by character."""
+    shown = ""
+    for each, run in groupby(map(mark, text[:1_000])):
+        length = len(list(run))
+        part = each * length if length < 3 else f"{each}{{{length}}}"
+        if len(shown) + len(part) > LONGEST_SHAPE - len(CUT):
+            return shown + CUT
+        shown += part
+    return shown + CUT if len(text) > 1_000 else shown
+
+
+@given(st.text(max_size=200) | st.text("a9é٤.… \n", max_size=80) | st.text("ab", min_size=990, max_size=1_010))
+def test_a_shape_is_what_its_definition_says(text):
+    assert defined(text) == shape(text)
 
 
 @given(st.text(alphabet="abcXYZé", min_size=1, max_size=40))
