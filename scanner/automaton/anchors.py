@@ -19,9 +19,10 @@ from typing import NamedTuple, TypeAlias
 from scanner.automaton.crowding import distinctions
 from scanner.automaton.inclusion import escape
 from scanner.automaton.layout import ALPHANUMERIC, EVERYTHING, is_literal, plain, rows
+from scanner.automaton.nodes import Node, sequence
 from scanner.automaton.positions import NOTHING, Positions
 from scanner.automaton.selectivity import arrivals, hits_per_event
-from scanner.automaton.syntax import Node, parse, parse_bytes, sequence
+from scanner.automaton.syntax import parse, parse_bytes
 from scanner.errors import BadRules
 from scanner.rules.model import Pattern, Rule, RuleSet
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from scanner.automaton.anchors import Anchors
 from scanner.automaton.gate import size_of
 from scanner.automaton.heads import gate_of
+from scanner.automaton.nodes import Node
 from scanner.automaton.subset import Dfa, TooManyStates, compile_trees
-from scanner.automaton.syntax import Node
 
 SUBSETS = 12_000
 """The largest bank before it is minimised; of a single rule five times that."""

@@ -19,10 +19,10 @@ from pathlib import Path
 from scanner.automaton.anchors import Anchors, Bits, anchors, bits_of
 from scanner.automaton.banks import Bank, RuleTooLarge, banks_of
 from scanner.automaton.gate import DIGIT, LETTER, gate
+from scanner.automaton.nodes import Node
 from scanner.automaton.passes import digits_automaton, words_automaton
 from scanner.automaton.proofs import Skip, in_addresses, prove_anchors, prove_skip
 from scanner.automaton.subset import Dfa, compile_trees, minimise, product
-from scanner.automaton.syntax import Node
 from scanner.automaton.tables import (
     BANKS_AT_MOST,
     MAIN_BANKS,

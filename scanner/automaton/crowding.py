@@ -11,8 +11,8 @@ plain ones is cheap, and a run of letters without I, O and Q is dear.
 from __future__ import annotations
 
 from scanner.automaton.layout import EVERYTHING
+from scanner.automaton.nodes import Node, byte_set
 from scanner.automaton.positions import Positions, bits
-from scanner.automaton.syntax import Node, byte_set
 
 _DEPTH = 28
 _USUAL = byte_set([(48, 58), (65, 90), (97, 122)]) | byte_set((ord(c), ord(c)) for c in " -./_")

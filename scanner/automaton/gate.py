@@ -17,10 +17,10 @@ from functools import cache
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from scanner.automaton.nodes import BYTES, HIGH, PAD, Chars, Node, byte_set
 from scanner.automaton.positions import Positions, union
 from scanner.automaton.selectivity import sample
 from scanner.automaton.subset import Dfa, minimise
-from scanner.automaton.syntax import BYTES, HIGH, PAD, Chars, Node, byte_set
 
 STATES_PER_BANK = 6_000
 """Beginnings in the dictionary of a bank, all their beginnings included."""

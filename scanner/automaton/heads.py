@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from scanner.automaton.gate import let_in, size_of
 from scanner.automaton.inclusion import escape
+from scanner.automaton.nodes import Alt, Chars, Node, sequence
 from scanner.automaton.positions import Positions, bits
 from scanner.automaton.selectivity import arrivals, hits_per_event, sample
 from scanner.automaton.subset import TooManyStates, compile_trees
-from scanner.automaton.syntax import Alt, Chars, Node, parse_bytes, sequence
+from scanner.automaton.syntax import parse_bytes
 
 RARE = 0.01
 """Share of all texts: a gate of kinds that lets in no more is good enough."""

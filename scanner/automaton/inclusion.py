@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from scanner.automaton.nodes import Node
 from scanner.automaton.positions import Positions, union
 from scanner.automaton.subset import TooManyStates, classes_of, readers
-from scanner.automaton.syntax import Node
 
 State: TypeAlias = tuple[int, int]
 """(positions that have just read, bit set of what was found before)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from scanner.automaton.syntax import BYTES, Alt, Chars, Node, Repeat, Seq, byte_set, sequence
+from scanner.automaton.nodes import BYTES, Alt, Chars, Node, Repeat, Seq, byte_set, sequence
 
 LONGEST = 28
 """Elements that a row can have."""

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
+from scanner.automaton.nodes import BYTES, Alt, Chars, Node, Repeat, Seq, byte_set
 from scanner.automaton.subset import Dfa, compile_trees
-from scanner.automaton.syntax import BYTES, Alt, Chars, Node, Repeat, Seq, byte_set
 from scanner.context import SHORTEST_PIECE, phrase_words
 from scanner.derived import FOLDINGS
 from scanner.rules.model import Rule, RuleSet

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from scanner.automaton.syntax import Alt, Chars, Node, Repeat, Seq
+from scanner.automaton.nodes import Alt, Chars, Node, Repeat, Seq
 
 
 class Ends(NamedTuple):

@@ -22,10 +22,11 @@ from typing import NamedTuple
 
 from scanner.automaton.anchors import Anchors, anchors, bare, bits_of, strong, tree_of
 from scanner.automaton.inclusion import escape, meeting
+from scanner.automaton.nodes import Node
 from scanner.automaton.passes import sought_words, words_tree
 from scanner.automaton.positions import union
 from scanner.automaton.subset import TooManyStates
-from scanner.automaton.syntax import Node, parse_bytes
+from scanner.automaton.syntax import parse_bytes
 from scanner.hot import Kind
 from scanner.rules.model import RuleSet
 

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
+from scanner.automaton.nodes import PAD, Chars, Node, Repeat, Seq, sequence
 from scanner.automaton.positions import Positions, bits
-from scanner.automaton.syntax import PAD, Chars, Node, Repeat, Seq, parse, sequence
+from scanner.automaton.syntax import parse
 
 _FORMS = (
     # how many per event, form

@@ -18,8 +18,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from operator import itemgetter
 from typing import NamedTuple
 
+from scanner.automaton.nodes import BYTES, Node
 from scanner.automaton.positions import Positions, bits, union
-from scanner.automaton.syntax import BYTES, Node
 
 
 class Dfa(NamedTuple):

@@ -22,8 +22,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
+from scanner.automaton.nodes import BYTES, EMPTY, HIGH, PAD, Alt, Chars, Node, Repeat, Seq, byte_set, sequence
 from scanner.errors import BadRules, Fault
 
 _parser: Any = import_module("re._parser")  # private names, the same in every Python from 3.11 on
@@ -31,60 +32,8 @@ _parser: Any = import_module("re._parser")  # private names, the same in every P
 FLAGS = re.ASCII
 """With these flags the patterns of rules are compiled: classes and letter case are those of ASCII."""
 
-PAD = 0x22
-BYTES = (1 << 256) - 1
-ASCII = (1 << 128) - 1
-HIGH = BYTES ^ ASCII
-
 Ranges: TypeAlias = list[tuple[int, int]]
 """Code points (or bytes), both ends included."""
-
-
-class Chars(NamedTuple):
-    """One byte out of a set."""
-
-    members: int
-
-
-class Seq(NamedTuple):
-    """One after the other; the empty sequence is the empty string."""
-
-    items: tuple[Node, ...]
-
-
-class Alt(NamedTuple):
-    """One of these."""
-
-    branches: tuple[Node, ...]
-
-
-class Repeat(NamedTuple):
-    """The node `least` to `most` times; None: without end."""
-
-    node: Node
-    least: int
-    most: int | None
-
-
-Node: TypeAlias = Chars | Seq | Alt | Repeat
-
-EMPTY = Seq(())
-
-
-def byte_set(ranges: Iterable[tuple[int, int]]) -> int:
-    """The set of the bytes in these ranges."""
-    members = 0
-    for low, high in ranges:
-        members |= (1 << (high + 1)) - (1 << low)
-    return members
-
-
-def sequence(nodes: Iterable[Node]) -> Node:
-    """One after the other, without empty or needlessly nested sequences."""
-    items: list[Node] = []
-    for node in nodes:
-        items.extend(node.items if isinstance(node, Seq) else (node,))
-    return items[0] if len(items) == 1 else Seq(tuple(items))
 
 
 @lru_cache(maxsize=4096)

@@ -28,9 +28,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from scanner.automaton.anchors import Bits
+from scanner.automaton.nodes import PAD
 from scanner.automaton.positions import bits
 from scanner.automaton.subset import Dfa
-from scanner.automaton.syntax import PAD
 from scanner.derived import Reading, base64_decoded, percent_decoded
 from scanner.hot import Kind
 

@@ -69,6 +69,9 @@ typedef struct {
 enum { SKIP_TIMESTAMP = 1, SKIP_UUID = 2, SKIP_SHORT = 4, SKIP_SHORT_NUMBER = 8 };
 enum { MIN_PLAIN = 12 }; /* bytes from which a text without digits and signs may hold a finding: `proofs.SHAPES` */
 
+/* Values that are judged alike, by kind; the numbers are known to scanner/hot.py */
+typedef enum { HOT_NONE = -1, HOT_IPV4, HOT_TOKEN, HOT_IPV6, HOT_SHORT_IPV6, HOT_KINDS } hot_kind;
+
 enum { MAX_BANKS = 60 };
 /* What main says: four bits, and from MAIN_BANKS on a bit for each bank */
 enum { MAIN_JSON = 1, MAIN_PERCENT = 2, MAIN_DIGIT = 4, MAIN_LETTER = 8, MAIN_BANKS = 4 };
@@ -79,7 +82,7 @@ typedef struct {
     u32 mask_words;
     u32 bare, json, percent, base64, digits_bit; /* bit positions in a mask */
     u32 skips;
-    u64 in_addresses[4][MAX_MASK_WORDS]; /* by hot_kind: what may match in such an address */
+    u64 in_addresses[HOT_KINDS][MAX_MASK_WORDS]; /* by hot_kind: what may match in such an address */
 } tables;
 
 /* NULL, or what is wrong with the blob */
@@ -165,9 +168,6 @@ typedef struct {
     u64 print;       /* and its fingerprint */
     const u8 *value; /* NULL: not hot */
 } hit;
-
-/* Values that are judged alike, by kind; the numbers are known to scanner/hot.py */
-typedef enum { HOT_NONE = -1, HOT_IPV4, HOT_TOKEN, HOT_IPV6, HOT_SHORT_IPV6, HOT_KINDS } hot_kind;
 
 typedef struct {
     u32 bits[HOT_KINDS];      /* of the rules whose values they are */

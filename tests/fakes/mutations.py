@@ -5,10 +5,10 @@ from functools import cache
 from typing import NamedTuple
 
 from scanner.automaton.anchors import anchors, strong
+from scanner.automaton.nodes import Alt, Chars, Repeat, Seq
 from scanner.automaton.positions import Positions, union
 from scanner.automaton.proofs import prove_anchors
 from scanner.automaton.subset import readers
-from scanner.automaton.syntax import Alt, Chars, Repeat, Seq
 from scanner.forms import forms_of
 from scanner.rules.model import RuleSet
 from tests.fakes.regexes import padded

@@ -4,8 +4,9 @@ import re
 
 import hypothesis.strategies as st
 
+from scanner.automaton.nodes import PAD
 from scanner.automaton.subset import compile_trees
-from scanner.automaton.syntax import FLAGS, PAD
+from scanner.automaton.syntax import FLAGS
 
 MARKS = "abAB09-. _"
 FOREIGN = "éÉßж日😀"

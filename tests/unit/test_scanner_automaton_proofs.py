@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scanner.automaton import Skip, anchors, build, prove, prove_anchors
 from scanner.automaton.anchors import bits_of, derive, strong, without_redundant
 from scanner.automaton.inclusion import meeting
+from scanner.automaton.nodes import Chars, Seq
 from scanner.automaton.proofs import SHAPES, prove_skip
-from scanner.automaton.syntax import Chars, Seq, parse_bytes
+from scanner.automaton.syntax import parse_bytes
 from scanner.derived import base64_decoded, folded_digits, json_leaves, percent_decoded
 from scanner.errors import BadRules, Fault
 from scanner.findings import Grade

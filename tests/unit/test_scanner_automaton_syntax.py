@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from scanner.automaton.syntax import BYTES, FLAGS, Chars, Seq, parse, parse_bytes
+from scanner.automaton.nodes import BYTES, Chars, Seq
+from scanner.automaton.syntax import FLAGS, parse, parse_bytes
 from scanner.errors import BadRules, Fault
 from tests.fakes.regexes import accepted, edged, foreign_texts, found, padded, plain, texts, wild
 

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from scanner.automaton import Tables, build
 from scanner.automaton.anchors import Bits, strong
+from scanner.automaton.nodes import PAD
 from scanner.automaton.positions import bits
 from scanner.automaton.subset import compile_trees
-from scanner.automaton.syntax import PAD, parse_bytes
+from scanner.automaton.syntax import parse_bytes
 from scanner.automaton.tables import pack
 from scanner.derived import base64_decoded, folded_digits, json_leaves, percent_decoded
 from scanner.forms import forms_of
