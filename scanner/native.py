@@ -2,8 +2,8 @@
 
 The kernel calls back for four things only: a field path that is new (`_learn`), a value that nobody has judged yet
 (`_decide`), a value whose shape may be kept (`_first`), and a line that it will not parse, which goes whole to the
-reference engine. Everything else is counted inside the kernel, by small numbers; names are put on them when the counts
-are taken.
+reference engine, with the kernel's word on which rules are worth trying. Everything else is counted inside the kernel,
+by small numbers; names are put on them when the counts are taken.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
-from scanner.confirm import Hit, Meaning
+from scanner.confirm import Hit, Meaning, Nominate
 from scanner.context import NOWHERE, Context
 from scanner.evidence import Evidence, Field, Hits, Key, Shape, smallest
 from scanner.findings import Reason, Via
@@ -34,7 +34,7 @@ _Thing = TypeVar("_Thing")
 class Slow(Protocol):
     """Counts what the kernel will not parse."""
 
-    def line(self, line: bytes) -> None:
+    def line(self, line: bytes, nominate: Nominate | None) -> None:
         """Count one line."""
 
     def take(self) -> Tally:
@@ -88,7 +88,7 @@ class NativeEngine:
             learn=self._learn,
             decide=self._decide,
             first=self._first,
-            refuse=slow.line,
+            refuse=lambda line: slow.line(line, self.mask),
             specimen=self._specimen,
             forget=self._values.clear,
             key=fingerprints.secret,

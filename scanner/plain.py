@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanner.confirm import Meaning
+from scanner.confirm import Meaning, Nominate
 from scanner.evidence import Field, Hits, Key
 from scanner.findings import Grade
 from scanner.naming import Names
@@ -33,9 +33,9 @@ class ReferenceEngine:
                 self.line(line)
         return len(lines)
 
-    def line(self, line: bytes) -> None:
-        """Count one line, given without its newline."""
-        told, names = line_hits(self._meaning, self._meaning.contexts, line), self._names
+    def line(self, line: bytes, nominate: Nominate | None = None) -> None:
+        """Count one line, given without its newline. Without `nominate` every rule is tried on everything."""
+        told, names = line_hits(self._meaning, self._meaning.contexts, line, nominate), self._names
         event_type = names.event_type(told.event_type)
         for field in told.seen or ():
             self._recorder.saw(Field(event_type, names.field(field)))
