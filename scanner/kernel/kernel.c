@@ -191,6 +191,8 @@ static status init(kernel *k, const options *o) {
     k->print_key[0] = o->print_key[0];
     k->print_key[1] = o->print_key[1];
     k->hot = o->hot;
+    for (u32 kind = 0; kind < HOT_KINDS; kind++) /* a bit outside the mask is none */
+        if (k->hot.bits[kind] >= 64 * k->tables.mask_words) k->hot.bits[kind] = UINT32_MAX;
     k->event_type_key = copy(o->event_type, k->event_type_key_size = o->event_type_size);
     k->event_time_key = copy(o->event_time, k->event_time_key_size = o->event_time_size);
     k->hit_capacity = 256;

@@ -369,6 +369,14 @@ def test_a_token_is_hot_only_if_no_rule_is_in_question():
     assert [] == caller.specimens
 
 
+@pytest.mark.parametrize("rule", [64, 200, 511, 512, 0xFFFFFFFF])
+def test_a_bit_outside_the_mask_is_nobodys(rule):
+    caller = judging_alike(tables=packed.everywhere(), hot=hot_bits(rule))
+    scan_each(caller, HOT[Kind.IPV4])
+    assert HOT[Kind.IPV4] == [value for value, _, _ in caller.decided]
+    assert [] == caller.specimens
+
+
 def test_escaped_texts_and_numbers_are_decided_one_by_one():
     caller = judging_alike()
     caller.scan(r'{"a":"203.0.113.7\u0037"}', r'{"a":"9774d56d\u0036"}', '{"a":12345678}', '{"a":12345678e9}')
