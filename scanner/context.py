@@ -8,9 +8,10 @@ scripts without blanks between words (Chinese, Japanese, Korean, Thai and the li
 Keys are terser than texts: in them `phonenumber` is also `phone number`, and a word that no phrase has counts without
 digits at its end (`phone2`) or a plural s (`phones`, from five letters).
 
-An engine that looks for phrases in texts by bytes may rely on this: a text in which a phrase is found either has a byte
->= 0x80, or has each word of the phrase in some case, where no letter or digit stands before the word unless the word
-begins with a capital, and no lower-case letter after it; around the only word of two letters no letter or digit at all.
+An engine that looks for phrases in texts by bytes may rely on this: a text in which a phrase is found either has a
+character beyond ASCII that is not among `MARKS`, or has each word of the phrase in some case, where no letter or digit
+stands before the word unless the word begins with a capital, and no lower-case letter after it; around the only word of
+two letters no letter or digit at all.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ _ASCII_PIECE = re.compile(
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u31ff\u3400-\u9fff\uac00-\ud7af]")
 _SHORTEST_PLURAL = 5
 SHORTEST_PIECE = 3
+MARKS = frozenset(map(chr, (*range(0xA2, 0xAA), *range(0x2010, 0x2040), *range(0x20A0, 0x20C0))))
+"""Currencies, dashes, quotes and the like: characters beyond ASCII that are in no word."""
 
 
 @dataclass(frozen=True, slots=True)

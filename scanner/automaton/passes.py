@@ -1,11 +1,11 @@
 """The automata beside the main one: words of context phrases, and digits of other scripts.
 
 *Words.* A context-only pattern counts in a text when a phrase of its rule stands before it. `scanner.context` says
-what a text with a phrase looks like in bytes: it has a byte >= 0x80, or each word of the phrase in some case, after
-something other than a letter or digit unless the word begins with a capital, and before anything but a lower-case
-letter; an only word of two letters stands between anything but letters and digits. One word of each phrase is enough
-to look for: the longest, because `no` and `id` stand in every second text. Where even that has fewer than three
-letters, as in `id no`, all words are, with no letter between them.
+what a text with a phrase looks like in bytes: it has a character beyond ASCII other than a few marks, or each word of
+the phrase in some case, after something other than a letter or digit unless the word begins with a capital, and
+before anything but a lower-case letter; an only word of two letters stands between anything but letters and digits.
+One word of each phrase is enough to look for: the longest, because `no` and `id` stand in every second text. Where
+even that has fewer than three letters, as in `id no`, all words are, with no letter between them.
 """
 
 from __future__ import annotations

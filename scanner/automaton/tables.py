@@ -31,6 +31,7 @@ from scanner.automaton.anchors import Bits
 from scanner.automaton.nodes import PAD
 from scanner.automaton.positions import bits
 from scanner.automaton.subset import Dfa
+from scanner.context import MARKS
 from scanner.derived import Reading, base64_decoded, percent_decoded
 from scanner.hot import Kind
 
@@ -122,7 +123,7 @@ class Tables:
         found = bool(said & MAIN_JSON) << bit.json | bool(said & MAIN_PERCENT) << bit.percent
         for number in bits(said // MAIN_BANKS):
             found |= self.automata[f"bank {number}"].run(data)
-        if said & MAIN_DIGIT and not text.isascii():
+        if said & MAIN_DIGIT and not MARKS.issuperset(char for char in text if not char.isascii()):
             found |= 1 << bit.bare
         elif said & MAIN_DIGIT and said & MAIN_LETTER:
             found |= self.automata["words"].run(data)

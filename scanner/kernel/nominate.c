@@ -43,19 +43,31 @@ static int any(const u64 *mask, u32 words) {
     return all != 0;
 }
 
+/* Is all beyond ASCII marks that stand between words: currencies, dashes and quotes (`scanner.context.MARKS`)? */
+static int only_marks(const u8 *p, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        u8 second = i + 1 < size ? p[i + 1] : 0, third = i + 2 < size ? p[i + 2] : 0;
+        if (p[i] < 0x80) continue;
+        if (p[i] == 0xC2 && second >= 0xA2 && second <= 0xA9) i += 1;
+        else if (p[i] == 0xE2 && second == 0x80 && third >= 0x90 && third <= 0xBF) i += 2;
+        else if (p[i] == 0xE2 && second == 0x82 && third >= 0xA0 && third <= 0xBF) i += 2;
+        else return 0;
+    }
+    return 1;
+}
+
 /* Context-only patterns need a digit and, where the key is none, a phrase. Only in ASCII are its words known. */
 typedef enum { NO_PHRASE, A_PHRASE, PERHAPS } phrase;
 
-static phrase phrase_in(u64 said, int high) {
+static phrase phrase_in(u64 said, const u8 *text, size_t size, int high) {
     if (!(said & MAIN_DIGIT)) return NO_PHRASE;
-    if (high) return A_PHRASE;
+    if (high && !only_marks(text, size)) return A_PHRASE;
     return said & MAIN_LETTER ? PERHAPS : NO_PHRASE;
 }
 
-static void note(const tables *t, u64 said, int high, u64 *mask) {
+static void note(const tables *t, u64 said, u64 *mask) {
     if (said & MAIN_JSON) set(mask, t->json);
     if (said & MAIN_PERCENT) set(mask, t->percent);
-    if (phrase_in(said, high) == A_PHRASE) set(mask, t->bare);
 }
 
 /* Main, then the banks whose gates the text has passed, and the words if they matter */
@@ -66,10 +78,12 @@ static void run_main(const tables *t, const u8 *text, size_t size, int high, u64
         state = step(&t->main, state, i < size ? text[i] : PAD);
         said |= speech_of(&t->main, state);
     }
-    note(t, said, high, mask);
+    note(t, said, mask);
     for (u64 banks = said >> MAIN_BANKS; banks; banks &= banks - 1)
         run(&t->banks[__builtin_ctzll(banks)], text, size, mask, t->mask_words);
-    if (phrase_in(said, high) == PERHAPS) run(&t->words, text, size, mask, t->mask_words);
+    phrase p = phrase_in(said, text, size, high);
+    if (p == A_PHRASE) set(mask, t->bare);
+    if (p == PERHAPS) run(&t->words, text, size, mask, t->mask_words);
 }
 
 /* Would a pass over this derived text find anything to confirm? */
@@ -277,8 +291,10 @@ static void add_tasks(kernel *k, u32 number) {
     *mask = 0;
     for (u64 banks = said >> MAIN_BANKS; banks; banks &= banks - 1)
         k->tasks[k->task_count++] = (run_task){&t->banks[__builtin_ctzll(banks)], number};
-    note(t, said, j->high, mask);
-    if (phrase_in(said, j->high) == PERHAPS) k->tasks[k->task_count++] = (run_task){&t->words, number};
+    note(t, said, mask);
+    phrase p = phrase_in(said, j->text, j->size, j->high);
+    if (p == A_PHRASE) set(mask, t->bare);
+    if (p == PERHAPS) k->tasks[k->task_count++] = (run_task){&t->words, number};
 }
 
 static void run_automata(kernel *k) {

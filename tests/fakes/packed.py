@@ -115,6 +115,7 @@ def _pack(edges: list[list[int]], masks: list[int], words: int) -> bytes:
 DOTS = frozenset(b".:")
 LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 WORD_EDGE = frozenset(range(128)) - frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+ONLY_MARKS = re.compile(rb"(?:[\x00-\x7f]|\xc2[\xa2-\xa9]|\xe2\x80[\x90-\xbf]|\xe2\x82[\xa0-\xbf])*")
 FULL_WIDTH = (
     (frozenset({0xEF}), frozenset({0xBC}), frozenset(range(0x81, 0xC0))),
     (frozenset({0xEF}), frozenset({0xBD}), frozenset(range(0x80, 0x9F))),
@@ -178,7 +179,7 @@ def _main(text: bytes, bits: Bits) -> int:
 
 def _with_bare(text: bytes, mask: int, bits: Bits) -> int:
     word = re.search(rb"(?<![A-Za-z0-9\x80-\xff])phone(?![A-Za-z0-9\x80-\xff])", text, re.IGNORECASE)
-    told = re.search(rb"[0-9]", text) and (word or not text.isascii())
+    told = re.search(rb"[0-9]", text) and (word or not ONLY_MARKS.fullmatch(text))
     return mask | 1 << bits.special[0] if told else mask
 
 

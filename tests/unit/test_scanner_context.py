@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner import context
-from scanner.context import NEARBY_CHARACTERS, NOWHERE, Contexts, bits, field_path, phrase_words
+from scanner.context import MARKS, NEARBY_CHARACTERS, NOWHERE, Contexts, bits, field_path, phrase_words
 from scanner.findings import Grade
 from scanner.rules.model import Pattern, Rule, RuleSet
 from tests.fakes.scanner_rules import wide
@@ -162,8 +162,12 @@ def test_a_phrase_in_a_short_text_is_nearby_at_its_end(text):
         assert SSN.mentioned(text) == SSN.nearby(text, len(text))
 
 
-@given(TEXTS.filter(str.isascii))
-def test_an_ascii_text_with_a_phrase_has_its_words_at_boundaries_of_bytes(text):
+PARTS = ["ssn", "SSN", "social", "security", "Number", *sorted(MARKS), *" 9aZ_-."]
+MARKED = st.lists(st.sampled_from(PARTS), max_size=8).map("".join)
+
+
+@given(TEXTS.filter(str.isascii) | MARKED)
+def test_a_text_of_ascii_and_marks_with_a_phrase_has_its_words_at_boundaries_of_bytes(text):
     """What the module promises to engines that look for words by bytes."""
 
     def has(word):
@@ -173,6 +177,15 @@ def test_an_ascii_text_with_a_phrase_has_its_words_at_boundaries_of_bytes(text):
     phrases = [phrase_words(phrase) for phrase in ("ssn", "social security number", "numéro de sécurité sociale")]
     if SSN.mentioned(text) & 1:
         assert any(all(has(word) for word in words) for words in phrases)
+
+
+@pytest.mark.parametrize("mark", sorted(MARKS))
+def test_a_mark_is_in_no_word(mark):
+    assert not mark.isascii()
+    assert SSN.mentioned(f"ssn{mark}9") & 1
+    assert SSN.mentioned(f"{mark}ssn{mark}") & 1
+    assert 1 == len(context._RUN.findall(f"a{mark}"))
+    assert ["a", "b"] == context._RUN.findall(f"a{mark}b")
 
 
 def test_bits_is_a_set_of_numbers():
