@@ -34,7 +34,7 @@ PREFIX, PARTITIONS, OUTCOME_PARTITIONS = "chaos", 6, 3
 SPEED = 43_200.0
 """Half a day a second: a job's 18 days are 36 seconds."""
 PATIENCE_S = 240.0
-MOST_MORE, MORE = 5, 30
+MOST_MORE, MORE = 12, 30
 """Kills of an aim that was not hit often enough, and requests published before each."""
 SLOW = Fault(Kind.LATENCY, method="POST", seconds=0.4, count=20)
 MISBEHAVIOUR = [
