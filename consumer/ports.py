@@ -5,12 +5,14 @@ Nothing here knows Kafka, HTTP or a file. Every method says whether it blocks an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from consumer.domain.errors import Reason
+from consumer.domain.hours import Hour
 from consumer.domain.jobs import Job, Revocation, ScheduleCall, ScheduleReply
 from consumer.domain.statement import Outcome
 from consumer.domain.subject import AmplitudeId, Day, Millis, OrgId, ProjectId, Secret
@@ -79,6 +81,32 @@ class Privacy(Protocol):
 
     async def revoke(self, access: Access, amplitude_id: AmplitudeId, day: Day, gate: Gate) -> Revocation:
         """DELETE: take one Amplitude ID out of one job that is still in staging."""
+        ...
+
+
+class Absence(StrEnum):
+    """Why a window of hours has no archive."""
+
+    EMPTY = "empty"
+    """404, "Raw data files were not found": nothing was uploaded then, or it cannot be exported yet."""
+    TOO_LARGE = "too_large"
+    """400 that names the size limit, or 504: ask for fewer hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A zip on its way. Iterate once; iterating raises `CallFailed(LOST)` where the connection breaks off."""
+
+    chunks: AsyncIterator[bytes] = field(repr=False)
+
+
+class Export(Protocol):
+    """Amplitude's Export API, for one project at a time. One call, no retries, no pacing."""
+
+    def archive(self, access: Access, first: Hour, last: Hour) -> AbstractAsyncContextManager[Archive | Absence]:
+        """GET the upload hours `first` to `last`, both inclusive. The connection is closed when the context is left,
+        whatever was read of it. Entering raises `CallFailed`, for a 200 that is no zip
+        `CallFailed(LOST, NOT_AN_ARCHIVE)`."""
         ...
 
 

@@ -44,6 +44,9 @@ class Reason(StrEnum):
     EXPIRED_COMMAND = "expired_command"
     CONTRADICTORY_COMMAND = "contradictory_command"
     CONFLICTING_DUPLICATE = "conflicting_duplicate"
+    INVALID_WINDOW = "invalid_window"
+    INVALID_SAMPLE = "invalid_sample"
+    UNKNOWN_DISCOVERY = "unknown_discovery"
     ALREADY_ENDED = "already_ended"
     STILL_OPEN = "still_open"
     # waiting
@@ -64,6 +67,13 @@ class Reason(StrEnum):
     REVOKED_ELSEWHERE = "revoked_elsewhere"
     JOB_DISAPPEARED = "job_disappeared"
     REJECTED_BY_AMPLITUDE = "rejected_by_amplitude"
+    # windows of a discovery that could not be scanned
+    WINDOW_TOO_LARGE = "window_too_large"
+    ARCHIVE_DAMAGED = "archive_damaged"
+    NOT_AN_ARCHIVE = "not_an_archive"
+    RULES_DIFFER = "rules_differ"
+    FINGERPRINT_KEY_CHANGED = "fingerprint_key_changed"
+    SCANNER_FAILED = "scanner_failed"
     # the service itself
     TOO_MANY_DEAD_LETTERS = "too_many_dead_letters"
     REGISTRY_UNAVAILABLE = "registry_unavailable"
