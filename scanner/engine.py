@@ -21,6 +21,7 @@ from scanner.native import NativeEngine
 from scanner.plain import ReferenceEngine
 from scanner.pool import Source
 from scanner.ports import STDIN, Incident, Progress, Scanned, Wanted
+from scanner.sampling import Sampled, without_sample
 from scanner.sketch import Fingerprints
 from scanner.summary import INCIDENTS, Summary
 
@@ -46,11 +47,11 @@ class ScanEngine:
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted, self._meaning = wanted, Meaning(wanted.rules)
-        self._fingerprints = Fingerprints(wanted.key)
+        self.fingerprints = Fingerprints(wanted.key)
         self._native = _is_native(wanted.engine)
         self.name = "native" if self._native else "reference"
         tables = automaton.load(wanted.rules).packed if self._native else b""
-        self.lines = line_engine(self._meaning, self._fingerprints, tables)
+        self.lines = line_engine(self._meaning, self.fingerprints, tables)
 
     def scan_sources(self, sources: Sequence[str], progress: Progress) -> Scanned:
         """Scan files (zip, gzip, JSON lines; told by their first bytes) and standard input (`-`).
@@ -58,21 +59,32 @@ class ScanEngine:
         What cannot be read is an incident and the rest goes on. Raises `ScanError` if nothing can.
         """
         inputs = [Source.stream(sys.stdin.buffer) if name == STDIN else Source.path(Path(name)) for name in sources]
+        return self.scan(inputs, ["(standard input)" if n == STDIN else Path(n).name for n in sources], progress)
+
+    def scan(self, inputs: Sequence[Source], names: Sequence[str], progress: Progress, sample: float = 1.0) -> Scanned:
+        """Scan inputs of any kind; `names` is what they are called in incidents. Of the events, a `sample`.
+
+        As `scan_sources`; an exception of an input passes, and nothing counts.
+        """
         began = time.perf_counter()
-        scan = pool.scan(
-            inputs,
-            engine=self._factory(),
-            processes=self._wanted.processes,
-            progress=_moved(progress),
-            buffer=BUFFER,
-        )
+        try:
+            scan = pool.scan(
+                inputs,
+                engine=self._factory(sample),
+                processes=self._wanted.processes,
+                progress=_moved(progress),
+                buffer=BUFFER,
+            )
+        except BaseException:
+            self.lines.take()  # whatever was counted here of what does not count
+            raise
         digests = [stream.sha256 for stream in scan.streams if stream.size]  # nothing arrived: nothing counts twice
         if len(set(digests)) < len(digests):
             raise BadInput(Fault.SAME_INPUT, "two of the inputs have the same content, which would be counted twice")
-        tally = replace(scan.result, account=dict(scan.result.account) | counters(scan.account))
-        summary = Summary(frozenset(digests), self._wanted.rules.digest, self._fingerprints.name, tally)
+        tally = replace(scan.result, account=without_sample(counters(scan.account), scan.result.account))
+        summary = Summary(frozenset(digests), self._wanted.rules.digest, self.fingerprints.name, tally)
         seconds = time.perf_counter() - began
-        return Scanned(summary, self.name, seconds, self._wanted.processes, incidents(scan.account, sources))
+        return Scanned(summary, self.name, seconds, self._wanted.processes, incidents(scan.account, names))
 
     def scan_text(self, text: str, field: str = "") -> Sequence[Finding]:
         """The findings in one text that stands in a field of that name or path."""
@@ -80,9 +92,9 @@ class ScanEngine:
         nominate = self.lines.mask if isinstance(self.lines, NativeEngine) else None
         return [hit.finding for hit in self._meaning.read(text, context, nominate)]
 
-    def _factory(self) -> Callable[[], LineEngine]:
+    def _factory(self, sample: float) -> Callable[[], LineEngine | Sampled]:
         """In a forked process, or in this one, the engine that is ready here; in a spawned one a new one."""
-        return partial(_engine_of, self._wanted, _Ready(self.lines))
+        return partial(_engine_of, self._wanted, _Ready(self.lines), sample)
 
 
 class _Ready:
@@ -95,8 +107,9 @@ class _Ready:
         return _Ready, ()
 
 
-def _engine_of(wanted: Wanted, ready: _Ready) -> LineEngine:
-    return ready.engine or ScanEngine(wanted).lines
+def _engine_of(wanted: Wanted, ready: _Ready, sample: float) -> LineEngine | Sampled:
+    engine = ready.engine or ScanEngine(wanted).lines
+    return Sampled(engine, sample) if sample < 1 else engine
 
 
 def make_engine(wanted: Wanted) -> ScanEngine:
@@ -146,11 +159,11 @@ def counters(account: Account) -> dict[str, int]:
     return {name: number for name, number in told.items() if number}
 
 
-def incidents(account: Account, sources: Sequence[str]) -> tuple[Incident, ...]:
+def incidents(account: Account, names: Sequence[str]) -> tuple[Incident, ...]:
     """What was not read, in our words: members by their number, never by their name."""
     return tuple(
         Incident(
-            "(standard input)" if sources[trouble.source] == STDIN else Path(sources[trouble.source]).name,
+            names[trouble.source],
             trouble.fault,
             f"member {trouble.member + 1}: {SENTENCES.get(trouble.fault, trouble.fault)}"
             + (f", after {trouble.at:,} bytes of text" if trouble.at else ""),

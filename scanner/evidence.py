@@ -68,6 +68,19 @@ class Shape(NamedTuple):
     masked: str
 
 
+class Origin(NamedTuple):
+    """An event that held something: its hour (`YYYY-MM-DD HH`), app version and library; empty where not told."""
+
+    hour: str = ""
+    app_version: str = ""
+    library: str = ""
+
+    @property
+    def rank(self) -> tuple[bool, Origin]:
+        """Sorts the earliest first, and those that tell no hour last."""
+        return not self.hour, self
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is kept of the values of one `Key`. Hours are `YYYY-MM-DD HH` of the event time, or empty."""

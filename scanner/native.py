@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 from scanner.confirm import Hit, Meaning, Nominate
 from scanner.context import NOWHERE, Context
-from scanner.evidence import Evidence, Field, Hits, Key, Shape, smallest
+from scanner.evidence import Evidence, Field, Hits, Key, Origin, Shape, smallest
 from scanner.findings import Reason, Via
 from scanner.hot import Kind
 from scanner.mask import shape
 from scanner.naming import Names
+from scanner.origin import Origins
 from scanner.recorder import Recorder
 from scanner.sketch import Fingerprints, Sketch
 from scanner.summary import Tally
@@ -73,7 +74,8 @@ class NativeEngine:
         self, kernel: type[Kernel], meaning: Meaning, tables: bytes, fingerprints: Fingerprints, slow: Slow
     ) -> None:
         self._meaning, self._fingerprints, self._names, self._slow = meaning, fingerprints, Names(meaning), slow
-        self._recorder = Recorder()
+        self._recorder, self._origins = Recorder(), Origins(meaning)
+        self._told: dict[tuple[int, int, int, int], Origin] = {}
         self._event_types: list[str] = []
         self._paths: list[tuple[tuple[str, ...], str]] = [((), "")]  # keys without array positions, and the public name
         self._contexts = _Numbered[Context](NOWHERE)
@@ -116,8 +118,11 @@ class NativeEngine:
         for event_type, path, events in counted["seen"]:
             self._recorder.saw(Field(self._event_type(event_type), self._paths[path][1]), events)
         for event_type, path, inner, data_type, hits, reasons, via, first, last, distinct in counted["counters"]:
+            key = self._key(event_type, path, inner, data_type)
+            if (origin := self._told.get((event_type, path, inner, data_type))) is not None:
+                self._recorder.origins.setdefault(key, origin)
             self._recorder.add(
-                self._key(event_type, path, inner, data_type),
+                key,
                 Evidence(
                     Hits(*hits),
                     Reason(reasons),
@@ -129,6 +134,7 @@ class NativeEngine:
                 ),
             )
         self._shapes.clear()
+        self._told.clear()
 
     def _event_type(self, number: int) -> str:
         if number >= len(self._event_types):
@@ -191,7 +197,10 @@ class NativeEngine:
             text = value.decode("utf-8", "surrogatepass")
         else:
             text = (self._values_of_keys if token >> _LASTING else self._values)[token][row]
-        self._shapes[*where, inner, data_type].append(Shape(self._fingerprints(text), shape(text)))
+        place = (*where, inner, data_type)
+        if place not in self._told:
+            self._told[place] = self._origins.of(self._kernel.line(), self.mask)
+        self._shapes[place].append(Shape(self._fingerprints(text), shape(text)))
 
 
 def _hour(packed: int) -> str:

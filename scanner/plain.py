@@ -6,6 +6,7 @@ from scanner.confirm import Meaning, Nominate
 from scanner.evidence import Field, Hits, Key
 from scanner.findings import Grade
 from scanner.naming import Names
+from scanner.origin import Origins
 from scanner.recorder import Recorder
 from scanner.reference import Field as Path
 from scanner.reference import line_hits
@@ -23,7 +24,7 @@ class ReferenceEngine:
     def __init__(self, meaning: Meaning, fingerprints: Fingerprints, names: Names | None = None) -> None:
         self._meaning, self._fingerprints = meaning, fingerprints
         self._names = names or Names(meaning)
-        self._recorder = Recorder()
+        self._origins, self._recorder = Origins(meaning), Recorder()
 
     def feed(self, data: bytes, start: int, end: int) -> int:
         """Count the whole lines in `data[start:end]`, the last one ends with a newline; how many they are."""
@@ -47,6 +48,8 @@ class ReferenceEngine:
             self._recorder.value(key, hit.reasons, hit.via, self._fingerprints(hit.value), hit.value)
         for (_, key), grade in best.items():
             self._recorder.hit(key, Hits.at(grade), told.hour)
+            if key not in self._recorder.origins:
+                self._recorder.origins[key] = self._origins.of(line, nominate)
 
     def take(self) -> Tally:
         """What was counted since the last time."""

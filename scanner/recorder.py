@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from scanner.evidence import SHAPES, Evidence, Field, Hits, Key, Shape, earliest, smallest
+from scanner.evidence import SHAPES, Evidence, Field, Hits, Key, Origin, Shape, earliest, smallest
 from scanner.findings import Reason, Via
 from scanner.mask import shape
 from scanner.sketch import EXACT, Sketch
@@ -65,6 +65,8 @@ class Recorder:
         self._values: defaultdict[Key, Values] = defaultdict(Values)
         self._added: defaultdict[Key, Evidence] = defaultdict(Evidence)
         self._account: defaultdict[str, int] = defaultdict(int)
+        self.origins: dict[Key, Origin] = {}
+        """An event that held the data type there, of each key: whoever records it may put one here."""
 
     def saw(self, place: Field, events: int = 1) -> None:
         """In so many events the field held a number or a non-empty string."""
@@ -94,4 +96,4 @@ class Recorder:
             key: self._values[key].evidence(*told) + self._added.get(key, Evidence())
             for key, told in self._hits.items()
         }
-        return Tally.of(dict(self._seen), rows, dict(self._account), self._limits)
+        return Tally.of(dict(self._seen), rows, dict(self._account), self._limits, self.origins)

@@ -66,6 +66,15 @@ def line_hits(
     )
 
 
+def told_by(line: bytes, *names: str) -> tuple[str, tuple[str, ...]]:
+    """The hour of an event, as in `LineHits`, and the texts that it holds at the top level under these names."""
+    try:
+        document = parsed(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return "", tuple("" for _ in names)
+    return _hour(_told(document, "event_time")), tuple(_told(document, name) for name in names)
+
+
 def _field(leaf: Leaf) -> Field:
     return tuple(step if isinstance(step, str) else ANY for step in leaf.steps)
 

@@ -15,13 +15,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from heapq import nsmallest
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from scanner.errors import BadInput, Fault, ScanError
-from scanner.evidence import Evidence, Field, Key
+from scanner.evidence import Evidence, Field, Key, Origin
 
 _Name = TypeVar("_Name")
 
@@ -53,12 +54,15 @@ class Tally:
 
     `seen`: the events in which a field held a number or a non-empty string, for every field, clean ones included.
     `account`: what was read and what was skipped, by the names of `scanner.archive`; all of them add up.
+    `origins`: of each row an early event that held it. Which one it is depends on who read what first, so it is no part
+    of what two tallies are compared by.
     """
 
     seen: Mapping[Field, int] = field(default_factory=dict)
     rows: Mapping[Key, Evidence] = field(default_factory=dict)
     account: Mapping[str, int] = field(default_factory=dict)
     limits: Limits = Limits()
+    origins: Mapping[Key, Origin] = field(default_factory=dict, compare=False)
 
     def __add__(self, other: Tally) -> Tally:
         """Both parts together."""
@@ -66,7 +70,8 @@ class Tally:
         rows = dict(self.rows)
         for key, evidence in other.rows.items():
             rows[key] = rows[key] + evidence if key in rows else evidence
-        return _within(limits, _sum(self.seen, other.seen), rows, _sum(self.account, other.account))
+        origins = earliest_origins(self.origins, other.origins)
+        return Tally.of(_sum(self.seen, other.seen), rows, _sum(self.account, other.account), limits, origins)
 
     def merge(self, other: Tally) -> Tally:
         """The same as `+`, for those who merge whatever has parts."""
@@ -74,10 +79,16 @@ class Tally:
 
     @classmethod
     def of(
-        cls, seen: Mapping[Field, int], rows: Mapping[Key, Evidence], account: Mapping[str, int], limits: Limits
+        cls,
+        seen: Mapping[Field, int],
+        rows: Mapping[Key, Evidence],
+        account: Mapping[str, int],
+        limits: Limits,
+        origins: Mapping[Key, Origin] = MappingProxyType({}),
     ) -> Tally:
         """These counters, cut to the limits."""
-        return _within(limits, seen, rows, account)
+        cut = _within(limits, seen, rows, account)
+        return replace(cut, origins={key: origin for key, origin in origins.items() if key in cut.rows})
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,14 @@ def _tally(told: Mapping[str, Any]) -> Tally:
 def merged(summaries: Iterable[Summary]) -> Summary:
     """All of them as one."""
     return reduce(Summary.__or__, summaries, Summary())
+
+
+def earliest_origins(one: Mapping[Key, Origin], other: Mapping[Key, Origin]) -> dict[Key, Origin]:
+    """Of each row the earlier of both."""
+    merged = dict(one)
+    for key, origin in other.items():
+        merged[key] = min(origin, merged.get(key, origin), key=lambda each: each.rank)
+    return merged
 
 
 def _refuse_mixture(one: Summary, other: Summary) -> None:

@@ -21,14 +21,14 @@ REDRAW_S = 0.1
 
 
 @contextmanager
-def shown(sources: Sequence[str], console: Console) -> Iterator[Progress]:
-    """The callback that moves the bar; without a terminal it does nothing."""
+def shown(total: int | None, console: Console) -> Iterator[Progress]:
+    """The callback that moves the bar of so many bytes, if that is known; without a terminal it does nothing."""
     if not console.is_terminal:
         yield _silent
         return
     columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[rate]:,.0f} MB/s"), TimeRemainingColumn())
     with Bar(*columns, console=console, transient=True, auto_refresh=False) as bar:
-        task, started, drawn, scanned = bar.add_task("scan", total=_size(sources), rate=0.0), time.monotonic(), 0.0, 0
+        task, started, drawn, scanned = bar.add_task("scan", total=total, rate=0.0), time.monotonic(), 0.0, 0
 
         def moved(input_bytes: int, text_bytes: int) -> None:
             nonlocal drawn, scanned
@@ -46,5 +46,6 @@ def _silent(input_bytes: int, text_bytes: int) -> None:
     pass
 
 
-def _size(sources: Sequence[str]) -> int | None:
+def size_of(sources: Sequence[str]) -> int | None:
+    """Bytes of these files; None if one of them is standard input."""
     return None if STDIN in sources else sum(Path(source).stat().st_size for source in sources)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 from rich.console import Console
@@ -18,7 +19,7 @@ from scanner.cli.options import EngineName, Format, GradeName
 from scanner.cli.printing import PIPE_COLUMNS, err, errors_told, remark, wide
 from scanner.cli.wiring import machinery
 from scanner.errors import BadInput, Fault
-from scanner.ports import STDIN, Engine, Wanted
+from scanner.ports import STDIN, Scanned, Wanted
 from scanner.report import human, machine, page
 from scanner.report.model import Judgement, Origin, Report, report
 from scanner.report.text import plural
@@ -72,36 +73,57 @@ def scan(
     names = files or ([STDIN] if text else [])
     if not names:
         raise typer.BadParameter("name a FILE to scan, or - for standard input; only --text reads that by itself")
-    written = options.written_as(format, output)
+    told = Telling(format, output, allow, baseline, fail_on, min_grade)
     with errors_told():
-        judgement = _judgement(allow, baseline, min_grade)
         with err.status("Getting the rules ready; new ones take a minute, once"):
             ruleset = machinery(context).load_rules(rules or [])
             wanted = Wanted(ruleset, engine.value, processes or os.cpu_count() or 1, secret(key_file))
             ready = machinery(context).make_engine(wanted)
         if text:
             asked = lines.Asked(field, min_grade.grade, fail_on.grade)
-            raise typer.Exit(lines.scan(ready, names, asked, written, output))
-        told = _scanned(ready, names, ruleset, judgement)
-        _write(told, written, output)
-    raise typer.Exit(_code(told, fail_on))
+            raise typer.Exit(lines.scan(ready, names, asked, told.written, output))
+        judgement, origin = told.judgement(), origin_of(names)
+        with progress.shown(progress.size_of(names), err) as moved:
+            scanned = ready.scan_sources(names, moved)
+        code = told.tell(scanned, ruleset, judgement, origin)
+    raise typer.Exit(code)
 
 
-def _judgement(allow: Path | None, baseline: Path | None, least: GradeName) -> Judgement:
-    allowed = read_allow_list(allow) if allow else AllowList()
-    return Judgement(allowed, read_baseline(baseline) if baseline else None, least.grade)
+class Telling(NamedTuple):
+    """How a report is judged and written: the options that every command with a report has."""
+
+    format: Format | None
+    output: Path | None
+    allow: Path | None
+    baseline: Path | None
+    fail_on: GradeName
+    min_grade: GradeName
+
+    @property
+    def written(self) -> Format:
+        """The format that was asked for, or that the output's name tells."""
+        return options.written_as(self.format, self.output)
+
+    def judgement(self) -> Judgement:
+        """Allow-list and baseline, read before anything is scanned. Raises what is wrong with them."""
+        allowed = read_allow_list(self.allow) if self.allow else AllowList()
+        if expired := allowed.expired(datetime.now(UTC).date()):
+            entries = plural(expired, "entry", "entries")
+            remark(f"{entries} of the allow-list no longer hold: their day has passed", "yellow")
+        known = read_baseline(self.baseline) if self.baseline else None
+        return Judgement(allowed, known, self.min_grade.grade)
+
+    def tell(self, scanned: Scanned, rules: RuleSet, judgement: Judgement, origin: Origin) -> int:
+        """Write the report; the exit code."""
+        told = report(scanned, rules, judgement, origin)
+        _write(told, self.written, self.output)
+        return _code(told, self.fail_on)
 
 
-def _scanned(engine: Engine, names: Sequence[str], rules: RuleSet, judgement: Judgement) -> Report:
-    started = datetime.now(UTC)
-    if expired := judgement.allow.expired(started.date()):
-        remark(
-            f"{plural(expired, 'entry', 'entries')} of the allow-list no longer hold: their day has passed", "yellow"
-        )
-    with progress.shown(names, err) as moved:
-        scanned = engine.scan_sources(names, moved)
+def origin_of(names: Iterable[str]) -> Origin:
+    """Of a report on these inputs, begun now."""
     inputs = tuple("(standard input)" if name == STDIN else Path(name).name for name in names)
-    return report(scanned, rules, judgement, Origin(options.own_version(), started, inputs))
+    return Origin(options.own_version(), datetime.now(UTC), inputs)
 
 
 def _write(told: Report, written: Format, output: Path | None) -> None:

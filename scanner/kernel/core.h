@@ -241,6 +241,8 @@ struct kernel {
     u64 stamp;       /* number of the current line, from 1; what tells "in this line" in paths and counters */
 
     /* the current line */
+    const u8 *line_start; /* NULL between lines */
+    size_t line_size;
     u32 *seen;
     u32 seen_count;
     hit *hits;

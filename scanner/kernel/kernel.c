@@ -126,6 +126,8 @@ static status refuse(kernel *k, const u8 *line, const u8 *end) {
 
 static status one_line(kernel *k, const u8 *line, const u8 *end) {
     start_line(k);
+    k->line_start = line;
+    k->line_size = (size_t)(end - line);
     status s = (size_t)(end - line) < UINT32_MAX ? k->walk(k, line, end) : STATUS_REFUSED;
     if (LIKELY(!s)) s = nominate_batch(k);
     if (LIKELY(!s)) s = count_line(k);
@@ -149,6 +151,7 @@ status kernel_scan(kernel *k, const u8 *start, const u8 *end, const u8 *limit, u
         p = newline + 1;
         k->line++;
     }
+    k->line_start = NULL;
     *lines = k->line - before;
     *bytes = (size_t)(p - start);
     k->tally.lines += *lines;

@@ -416,6 +416,14 @@ static PyObject *kernel_py_take(KernelObject *self, PyObject *unused) {
     return result;
 }
 
+static PyObject *kernel_py_line(KernelObject *self, PyObject *unused) {
+    (void)unused;
+    const kernel *k = self->core;
+    if (k->line_start) return PyBytes_FromStringAndSize((const char *)k->line_start, (Py_ssize_t)k->line_size);
+    PyErr_SetString(PyExc_RuntimeError, "only while a line is scanned");
+    return NULL;
+}
+
 static PyObject *kernel_py_reset_memo(KernelObject *self, PyObject *unused) {
     (void)unused;
     if (!usable(self)) return NULL;
@@ -465,6 +473,7 @@ static PyMethodDef methods[] = {
     {"mask", (PyCFunction)kernel_py_mask, METH_VARARGS, "mask(text) -> which rules may match"},
     {"take", (PyCFunction)kernel_py_take, METH_NOARGS, "take() -> what was counted since the last call"},
     {"event_types", (PyCFunction)kernel_py_event_types, METH_NOARGS, "event_types() -> names by id"},
+    {"line", (PyCFunction)kernel_py_line, METH_NOARGS, "line() -> the line that a callback is about"},
     {"reset_memo", (PyCFunction)kernel_py_reset_memo, METH_NOARGS, "reset_memo(): decide every value anew"},
     {NULL, NULL, 0, NULL},
 };

@@ -153,7 +153,8 @@ def _closing(report: Report) -> Iterator[tuple[str, str]]:
     if len(report.scanned.incidents) > MOST_INCIDENTS:
         yield f"  and {len(report.scanned.incidents) - MOST_INCIDENTS:,} more, see --format json", "yellow"
     digest = report.scanned.summary.rules[:DIGEST]
-    yield f"{plural(report.rule_count, 'rule')} {digest}, {report.scanned.engine} engine", "dim"
+    engine = f", {report.scanned.engine} engine" if report.scanned.engine else ""
+    yield f"{plural(report.rule_count, 'rule')} {digest}{engine}", "dim"
 
 
 def _headline(report: Report) -> str:
@@ -183,10 +184,15 @@ def _read(report: Report) -> str:
     account, scanned = report.account, report.scanned
     return (
         f"Read {plural(len(report.origin.inputs), 'input')}, {size(account.get(INPUT, 0))}:"
-        f" {plural(account.get(LINES, 0), 'line')}, {size(account.get(TEXT, 0))},"
-        f" in {scanned.seconds:,.1f} s: {report.rate:,.0f} MB/s"
-        f" with {plural(scanned.processes, 'process', 'processes')}."
+        f" {plural(account.get(LINES, 0), 'line')}, {size(account.get(TEXT, 0))}"
+        + (_speed(report) if scanned.seconds else ".")
     )
+
+
+def _speed(report: Report) -> str:
+    scanned = report.scanned
+    workers = plural(scanned.processes, "process", "processes")
+    return f", in {scanned.seconds:,.1f} s: {report.rate:,.0f} MB/s with {workers}."
 
 
 def _accounted(report: Report) -> Iterator[tuple[str, str]]:

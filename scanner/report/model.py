@@ -39,6 +39,26 @@ class Skipped(NamedTuple):
     input_bytes: int
 
 
+def skipped(account: Mapping[str, int]) -> tuple[Skipped, ...]:
+    """What was not scanned, by reason."""
+    prefixes = (LINES_SKIPPED, TEXT_SKIPPED, INPUT_SKIPPED)
+    faults = {name.removeprefix(prefix) for name in account for prefix in prefixes if name.startswith(prefix)}
+    amounts = (Skipped(fault, *(account.get(prefix + fault, 0) for prefix in prefixes)) for fault in faults)
+    return tuple(sorted(each for each in amounts if any(each[1:])))
+
+
+def unaccounted(account: Mapping[str, int]) -> int:
+    """Bytes, unpacked or as they came in, that went nowhere. Other than 0 is a bug."""
+
+    def left(whole: str, *parts: str) -> int:
+        return account.get(whole, 0) - sum(account.get(part, 0) for part in parts)
+
+    lost = skipped(account)
+    text = left(TEXT, SCANNED) - sum(each.text_bytes for each in lost)
+    raw = left(INPUT, OVERHEAD, UNPACKED) - sum(each.input_bytes for each in lost)
+    return abs(text) + abs(raw)
+
+
 class DataType(NamedTuple):
     """What the rules say of a data type."""
 
@@ -86,20 +106,12 @@ class Report:
     @cached_property
     def skipped(self) -> tuple[Skipped, ...]:
         """What was not scanned, by reason."""
-        prefixes = (LINES_SKIPPED, TEXT_SKIPPED, INPUT_SKIPPED)
-        faults = {name.removeprefix(prefix) for name in self.account for prefix in prefixes if name.startswith(prefix)}
-        amounts = (Skipped(fault, *(self.account.get(prefix + fault, 0) for prefix in prefixes)) for fault in faults)
-        return tuple(sorted(skipped for skipped in amounts if any(skipped[1:])))
+        return skipped(self.account)
 
     @property
     def unaccounted(self) -> int:
         """Bytes, unpacked or as they came in, that went nowhere. Other than 0 is a bug."""
-        text = self._left(TEXT, SCANNED) - sum(skipped.text_bytes for skipped in self.skipped)
-        raw = self._left(INPUT, OVERHEAD, UNPACKED) - sum(skipped.input_bytes for skipped in self.skipped)
-        return abs(text) + abs(raw)
-
-    def _left(self, whole: str, *parts: str) -> int:
-        return self.account.get(whole, 0) - sum(self.account.get(part, 0) for part in parts)
+        return unaccounted(self.account)
 
     @property
     def rate(self) -> float:

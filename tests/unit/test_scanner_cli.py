@@ -129,7 +129,7 @@ def test_a_file_that_is_not_there_is_wrong_usage(export, option):
 
 def test_the_progress_bar_has_no_thread_that_would_forbid_to_fork(export):
     screen, threads = Console(file=io.StringIO(), force_terminal=True, width=100), threading.active_count()
-    with progress.shown([export], screen) as moved:
+    with progress.shown(progress.size_of([export]), screen) as moved:
         moved(10, 1_000_000)
         assert threads == threading.active_count()
     assert "MB/s" in screen.file.getvalue()
