@@ -17,18 +17,19 @@ from pathlib import Path
 
 from consumer.domain.errors import Fatal, Reason
 
+TOPICS: tuple[str, ...] = ("commands", "outcomes", "dead_letters", "ledger", "discovery_commands", "discovery_tasks")
+TOPICS += ("discovery_results", "discovery_ledger", "discovery_outcomes", "inventory")
+"""The settings of `[kafka]` that name a topic."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the broker is, whose it is, and what its topics are called."""
+    """Where the broker is, whose it is, and what its topics are called, by the settings that name them."""
 
     pid: int
     bootstrap: str
     partitions: int
-    commands: str
-    outcomes: str
-    dead_letters: str
-    ledger: str
+    topics: dict[str, str]
 
 
 def directory() -> Path:

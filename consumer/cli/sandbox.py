@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from consumer.cli.embedded import TOPICS
 from consumer.cli.options import AsJson, now
 from consumer.cli.printing import DIM, emit, remark, say
 from consumer.domain.subject import Millis
@@ -17,6 +18,7 @@ from consumer.ports import Clock, Region
 from consumer.sandbox.amplitude.keys import Holder, Level
 from consumer.sandbox.amplitude.knobs import Knobs
 from consumer.sandbox.amplitude.server import PocketAmplitude
+from consumer.sandbox.amplitude.shelf import MadeUp
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.sandbox.clock import ManualClock, ScaledClock
 from consumer.settings import KafkaSettings
@@ -48,13 +50,17 @@ def sandbox(
     origin_s: Annotated[float | None, typer.Option(help="Unix time at which the calendar stood at --start-ms.")] = None,
     lead_days: Annotated[int, typer.Option(min=0, help="Days from a request to its job's day.")] = 12,
     gate_s: Annotated[float, typer.Option(min=0.0, help="Least time between two calls; 0: no limit.")] = 0.95,
+    events_per_hour: Annotated[
+        int, typer.Option(min=0, help="Made-up events in each hour of the exports; every tenth hour is empty.")
+    ] = 200,
     json: AsJson = False,
 ) -> None:
-    """A stand-in for Amplitude's deletion API, with its rules, limits and oddities, until Ctrl-C.
+    """A stand-in for Amplitude's deletion and export APIs, with their rules, limits and oddities, until Ctrl-C.
 
-    Everybody exists there; user ids that begin with `ghost-` do not. `/fake/*`
-    seeds people, injects faults, moves the calendar and shows counters. The
-    made-up keys are printed: they open nothing else. With --kafka the topics
+    Everybody exists there; user ids that begin with `ghost-` do not. Exports hold
+    made-up events with e-mail addresses, IBANs and card numbers in them.
+    `/fake/*` seeds people, injects faults, moves the calendar and shows counters.
+    The made-up keys are printed: they open nothing else. With --kafka the topics
     are there already, and `dsr topics` cannot look at them. App 829000, which
     is there if none is named, is called `shop` in the settings.
 
@@ -73,6 +79,8 @@ def sandbox(
     clock: Clock = ManualClock(start) if manual else ScaledClock(start, speed, origin_s=origin_s)
     pocket = PocketAmplitude(clock, Knobs(lead_days=lead_days, gate_s=gate_s))
     keyed = [(holder, pocket.world.keys.add(holder, pair)) for holder, pair in holders]
+    for holder, _ in holders:
+        pocket.world.shelf.make_up(str(holder.app), MadeUp(events_per_hour, empty_every=10))
     with _broker(kafka) as bootstrap:
         asyncio.run(_serve(pocket, (host, port, eu_port), keyed, bootstrap, json=json))
 
@@ -92,7 +100,7 @@ def _broker(wanted: bool) -> Iterator[str | None]:
         yield None
         return
     names = KafkaSettings()
-    topics = dict.fromkeys((names.commands, names.outcomes, names.ledger), PARTITIONS) | {names.dead_letters: 1}
+    topics = dict.fromkeys((getattr(names, name) for name in TOPICS), PARTITIONS) | {names.dead_letters: 1}
     with EmbeddedBroker(topics) as broker:
         yield broker.bootstrap
 
@@ -140,6 +148,7 @@ def _snippet(pocket: PocketAmplitude, keyed: list[tuple[Holder, tuple[str, str]]
     if bootstrap is not None:
         lines += ["", "[kafka]", f'bootstrap_servers = "{bootstrap}"', f"partitions = {PARTITIONS}"]
         lines += ["verify_topics = false  # this broker cannot describe them", f"# {FORGETFUL}"]
+    lines += ["", "[discovery]", 'fingerprint_key = "made-up key of a sandbox"']
     for holder, (api_key, secret_key) in keyed:
         name, org = NAMED.get(str(holder.app), (str(holder.app), holder.org))
         lines += [

@@ -13,6 +13,7 @@ from consumer.ports import Clock, Region
 from consumer.sandbox.amplitude.keys import Holder, Level
 from consumer.sandbox.amplitude.knobs import Knobs
 from consumer.sandbox.amplitude.server import PocketAmplitude
+from consumer.sandbox.amplitude.shelf import MadeUp
 from consumer.sandbox.clock import ManualClock, ScaledClock
 
 
@@ -26,7 +27,10 @@ async def serve(options: argparse.Namespace) -> None:
     knobs = Knobs(lead_days=options.lead_days, gate_s=options.gate_s)
     pocket = PocketAmplitude(_clock(options), knobs)
     for project in options.project or ["829000"]:
-        pocket.world.keys.add(*_project(project))
+        holder, pair = _project(project)
+        pocket.world.keys.add(holder, pair)
+        if holder.app is not None:
+            pocket.world.shelf.make_up(holder.app, MadeUp(options.events_per_hour, empty_every=10))
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -61,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--manual", action="store_true", help="the calendar moves only by POST /fake/clock")
     parser.add_argument("--lead-days", type=int, default=12)
     parser.add_argument("--gate-s", type=float, default=0.95)
+    parser.add_argument("--events-per-hour", type=int, default=200, help="made-up events of each project's exports")
     parser.add_argument("--project", action="append", metavar="APP[:KEY:SECRET[:REGION[:ORG]]]")
     return parser
 

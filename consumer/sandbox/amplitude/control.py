@@ -12,6 +12,7 @@ from consumer.ports import Region
 from consumer.sandbox.amplitude import wire
 from consumer.sandbox.amplitude.faults import Fault
 from consumer.sandbox.amplitude.keys import Holder, Level
+from consumer.sandbox.amplitude.shelf import MadeUp
 from consumer.sandbox.amplitude.world import World
 from consumer.sandbox.clock import ManualClock
 
@@ -29,6 +30,7 @@ def routes(world: World) -> list[web.RouteDef]:
         web.post("/fake/clock", _control(world, _advance)),
         web.get("/fake/counters", _control(world, lambda world, _: world.counters.as_json())),
         web.get("/fake/jobs", _control(world, _jobs)),
+        web.post("/fake/events", _control(world, _make_up)),
         web.post("/fake/reset", _control(world, _reset)),
     ]
 
@@ -89,6 +91,13 @@ def _jobs(world: World, data: dict[str, Any]) -> object:
     """`?app=`: all jobs of a project with the user ids, past the limiter."""
     found = world.book.jobs(str(data["app"]), world.today(), *_EVER)
     return [wire.job_json(job, with_user=True) for job in found]
+
+
+def _make_up(world: World, data: dict[str, Any]) -> object:
+    """`{app, events, seed?, empty_every?}`: fill every hour of a project with made-up events."""
+    rule = MadeUp(int(data["events"]), int(data.get("seed", 0)), int(data.get("empty_every", 0)))
+    world.shelf.make_up(str(data["app"]), rule)
+    return {}
 
 
 def _reset(world: World, _: object) -> object:

@@ -22,6 +22,17 @@ class PostSeen:
 
 
 @dataclass(slots=True)
+class ExportSeen:
+    """One export that was let in: its hours, and from when to when it was open (real monotonic seconds)."""
+
+    first: int
+    last: int
+    began_s: float
+    ended_s: float | None = None
+    sent_bytes: int = 0
+
+
+@dataclass(slots=True)
 class AppCounters:
     """Of one project. Stamps are real monotonic seconds at which a request's head had arrived."""
 
@@ -33,6 +44,14 @@ class AppCounters:
     max_in_flight: int = 0
     min_spacing_s: float | None = None
     emails: int = 0
+    exports: list[ExportSeen] = field(default_factory=list)
+    open_exports: int = 0
+    max_open_exports: int = 0
+
+    def export_opened(self) -> None:
+        """An export is let in; whoever closes it counts `open_exports` down."""
+        self.open_exports += 1
+        self.max_open_exports = max(self.max_open_exports, self.open_exports)
 
     @property
     def throttled(self) -> int:
@@ -70,6 +89,8 @@ class AppCounters:
             "max_in_flight": self.max_in_flight,
             "min_spacing_s": self.min_spacing_s,
             "emails": self.emails,
+            "exports": len(self.exports),
+            "max_open_exports": self.max_open_exports,
             "ids_per_post": [len(post) for post in self.posts],
             "times_sent": dict(self.times_sent()),
             "times_applied": dict(self.times_applied()),

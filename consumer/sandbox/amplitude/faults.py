@@ -38,6 +38,8 @@ class Kind(StrEnum):
     INVALID_ON_TOP = "invalid_on_top"  # invalid_ids beside the jobs instead of in them
     AS_OBJECT = "as_object"  # one job as an object instead of an array
     MESSAGE_OBJECT = "message_object"  # the bare message in an object instead of a string
+    CUT = "cut"  # half of an archive, ended as if it were whole
+    CORRUPT = "corrupt"  # an archive with one byte changed
 
 
 STAGE_OF: dict[Kind, Stage] = {
@@ -56,12 +58,15 @@ STAGE_OF: dict[Kind, Stage] = {
     Kind.INVALID_ON_TOP: Stage.REPLY,
     Kind.AS_OBJECT: Stage.REPLY,
     Kind.MESSAGE_OBJECT: Stage.REPLY,
+    Kind.CUT: Stage.REPLY,
+    Kind.CORRUPT: Stage.REPLY,
 }
 
 
 @dataclass(slots=True)
 class Fault:
-    """One rule. `count` None is without end; `for_s` ends it that many real seconds after it was added."""
+    """One rule. `count` None is without end; `for_s` ends it that many real seconds after it was added. The method of
+    exports is `EXPORT`."""
 
     kind: Kind
     method: str | None = None

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Knobs:
     """`refuse_status` is 403 (live) or 401 (documented). `strict_bool_strings` refuses JSON booleans, as one
-    integrator reports. `reply_whole_job` lists a job's earlier ids in the reply to a POST too (not documented)."""
+    integrator reports. `reply_whole_job` lists a job's earlier ids in the reply to a POST too (not documented).
+
+    Exports: `most_exports` are open at a time per project, a window of more bytes is a 400, one of more hours a 504;
+    an hour has `export_parts` members; `export_bytes_per_s` 0 is full speed."""
 
     lead_days: int = 12
     gate_s: float = 0.95
@@ -20,3 +23,8 @@ class Knobs:
     reply_whole_job: bool = False
     ghost_prefix: str = "ghost-"
     several_prefix: str = "several-"
+    most_exports: int = 1
+    most_export_bytes: int = 4_000_000_000
+    most_export_hours: int = 365 * 24
+    export_bytes_per_s: float = 0.0
+    export_parts: int = 1

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from consumer.domain.subject import OrgId, ProjectId, Secret
 from consumer.ports import Access, Clock, KeyPair, Region
-from consumer.sandbox.amplitude import control, deletions
+from consumer.sandbox.amplitude import control, deletions, export
 from consumer.sandbox.amplitude.counters import AppCounters, Counters
 from consumer.sandbox.amplitude.faults import Fault
 from consumer.sandbox.amplitude.keys import Holder, Level
@@ -35,7 +35,8 @@ class PocketAmplitude:
         """Listen, and return `base_url`. Port 0 is any free one."""
         for region, wanted in ((Region.US, port), (Region.EU, eu_port)):
             app = web.Application(client_max_size=BODY_LIMIT_BYTES)
-            app.add_routes([*deletions.routes(self.world, region), *control.routes(self.world)])
+            own = [*deletions.routes(self.world, region), *export.routes(self.world, region)]
+            app.add_routes([*own, *control.routes(self.world)])
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
             self._runners.append(runner)
             await runner.setup()

@@ -16,6 +16,7 @@ from consumer.sandbox.amplitude.keys import KeyTable
 from consumer.sandbox.amplitude.knobs import Knobs
 from consumer.sandbox.amplitude.limiter import Limiter
 from consumer.sandbox.amplitude.people import People
+from consumer.sandbox.amplitude.shelf import Shelf
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class World:
     limiter: Limiter
     faults: FaultScript
     counters: Counters
+    shelf: Shelf
     _late: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
@@ -45,6 +47,7 @@ class World:
             Limiter(knobs.gate_s, knobs.most_in_flight),
             FaultScript(),
             Counters(),
+            Shelf(knobs.export_parts),
         )
 
     def today(self) -> Day:
