@@ -26,6 +26,7 @@ from consumer.domain.command import ProjectRule
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.subject import OrgId, ProjectId, Secret
 from consumer.ports import Access, KeyPair, Region
+from scanner.secret import KEY_VARIABLE, SHORTEST_KEY
 
 FILE_VARIABLE = "DSR_SETTINGS"
 DEFAULT_FILE = "dsr.toml"
@@ -42,11 +43,17 @@ class KafkaSettings(_Part):
     group_id: str = "amplitude-dsr"
     replica: str = Field(default_factory=socket.gethostname, description="Stable name of this member: its producer id.")
     session_timeout_ms: int = Field(default=45_000, ge=6_000)
-    partitions: int = Field(default=6, ge=1, description="Of commands and ledger alike; fixed for life.")
+    partitions: int = Field(default=6, ge=1, description="Of commands, ledgers and inventory alike; fixed for life.")
     commands: str = "dsr.commands"
     outcomes: str = "dsr.outcomes"
     dead_letters: str = "dsr.commands.dlq"
     ledger: str = "dsr.ledger"
+    discovery_commands: str = "dsr.discovery.commands"
+    discovery_tasks: str = "dsr.discovery.tasks"
+    discovery_results: str = "dsr.discovery.results"
+    discovery_ledger: str = "dsr.discovery.ledger"
+    discovery_outcomes: str = "dsr.discovery.outcomes"
+    inventory: str = "dsr.inventory"
     verify_topics: bool = Field(default=True, description="False for a broker that cannot describe its topics.")
     extra: dict[str, str] = Field(default={}, repr=False)
 
@@ -97,6 +104,7 @@ class ProjectSettings(_Part):
     email_is_user_id: bool = False
     daily_cap: int = Field(default=10_000, ge=0)
     hold_hours: float = Field(default=0, ge=0)
+    export_slots: int = Field(default=1, ge=1, le=5, description="Exports of a discovery at a time, over all workers.")
 
     @model_validator(mode="after")
     def _one_source_each(self) -> ProjectSettings:
@@ -122,6 +130,40 @@ def _current(given: SecretStr | None, file: Path | None) -> str:
         return ""
 
 
+class Engine(StrEnum):
+    """Which engine scans; `auto` is the native one where it was built."""
+
+    AUTO = "auto"
+    NATIVE = "native"
+    REFERENCE = "reference"
+
+
+class DiscoverySettings(_Part):
+    """How content discovery scans. `processes`: scanner processes of a worker; one for each core if it is not given."""
+
+    processes: int | None = Field(default=None, ge=1, le=256)
+    engine: Engine = Engine.AUTO
+    rules: tuple[Path, ...] = ()
+    fingerprint_key: SecretStr | None = None
+    fingerprint_key_file: Path | None = None
+    target_mb: int = Field(default=256, ge=1, description="Megabytes of compressed archive that a window aims at.")
+    longest_window_hours: int = Field(default=168, ge=1)
+    grace_s: float = Field(default=5, ge=0, description="From getting a slot to its first export.")
+    final_after_hours: float = Field(default=3, ge=0, description="After its end an upload hour is exported.")
+
+    def key(self) -> bytes:
+        """The secret that fingerprints of values are made with, the same for all workers and for good.
+
+        `Fatal(INVALID_SETTINGS)` without one, for a file that cannot be read, and for one that could be guessed.
+        """
+        given = _current(self.fingerprint_key, self.fingerprint_key_file)
+        current = (given or os.environ.get(KEY_VARIABLE, "")).encode()
+        if len(current) < SHORTEST_KEY:
+            what = "discovery.fingerprint_key_file: a secret of at least"
+            raise Fatal(Reason.INVALID_SETTINGS, f"{what} {SHORTEST_KEY} bytes is needed, the same for all workers")
+        return current
+
+
 class Settings(BaseSettings):
     """Everything the service is told."""
 
@@ -133,6 +175,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     schema_registry: RegistrySettings | None = None
     admin: AdminSettings = AdminSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
     projects: dict[str, ProjectSettings] = {}
     requester: str = Field(
         default="amplitude-dsr", max_length=64, description="Stands before the batch id in Amplitude."
@@ -207,7 +250,7 @@ def load(file: Path | None = None, **given: Any) -> Settings:
 
 def _unknown_variables() -> list[str]:
     """Misspelt ones: a variable that nobody reads is a setting that nobody notices to be missing."""
-    known = {f"DSR_{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE}
+    known = {f"DSR_{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE, KEY_VARIABLE}
     ours = [name for name in os.environ if name.upper().startswith("DSR_")]
     return sorted(name for name in ours if name.upper().split("__")[0] not in known)
 

@@ -16,10 +16,19 @@ from typing import Any
 COMMANDS = "dsr.commands-value"
 OUTCOMES = "dsr.outcomes-value"
 LEDGER = "dsr.ledger-value"
+DISCOVERY_COMMANDS = "dsr.discovery.commands-value"
+DISCOVERY_TASKS = "dsr.discovery.tasks-value"
+DISCOVERY_RESULTS = "dsr.discovery.results-value"
+DISCOVERY_LEDGER = "dsr.discovery.ledger-value"
+DISCOVERY_OUTCOMES = "dsr.discovery.outcomes-value"
+INVENTORY = "dsr.inventory-value"
 
-COMPATIBILITY = {COMMANDS: "BACKWARD_TRANSITIVE", OUTCOMES: "FULL_TRANSITIVE", LEDGER: "FULL_TRANSITIVE"}
-"""What a new version must keep, in a registry's words. The outcomes' and ledger's readers may be older than the writer
-(rolling upgrade, rollback); the commands' reader is this service and is upgraded first."""
+COMPATIBILITY = dict.fromkeys((COMMANDS, DISCOVERY_COMMANDS), "BACKWARD_TRANSITIVE") | dict.fromkeys(
+    (OUTCOMES, LEDGER, DISCOVERY_TASKS, DISCOVERY_RESULTS, DISCOVERY_LEDGER, DISCOVERY_OUTCOMES, INVENTORY),
+    "FULL_TRANSITIVE",
+)
+"""What a new version must keep, in a registry's words. Commands are read by this service, which is upgraded first; the
+readers of everything else may be older than the writer (rolling upgrade, rollback)."""
 
 Schema = dict[str, Any]
 

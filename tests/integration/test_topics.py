@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from confluent_kafka.admin import NewTopic
 
-from consumer.adapters.kafka.admin import COMMAND_BYTES, DAY_MS, Cleanup, Finding, Flaw, Role, check, create, table
+from consumer.adapters.kafka.admin import Finding, Flaw, check, create
+from consumer.adapters.kafka.topics import COMMAND_BYTES, Cleanup, Role, table
+from consumer.domain.deadline import DAY_MS
 from consumer.domain.errors import Fatal, Reason
 from tests.kafka.local_kafka import free_port
 

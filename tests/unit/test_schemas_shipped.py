@@ -41,9 +41,12 @@ def includes(record: Any, sample: Any) -> bool:
     return bool(type(record) is type(sample) and record == sample)
 
 
-def test_there_are_the_three_contracts():
+def test_there_are_these_contracts():
     """And each says what its next version must keep."""
-    assert set(schemas.subjects()) == {schemas.COMMANDS, schemas.OUTCOMES, schemas.LEDGER} == set(schemas.COMPATIBILITY)
+    requests = {schemas.COMMANDS, schemas.OUTCOMES, schemas.LEDGER}
+    discovery = {schemas.DISCOVERY_COMMANDS, schemas.DISCOVERY_TASKS, schemas.DISCOVERY_RESULTS}
+    discovery |= {schemas.DISCOVERY_LEDGER, schemas.DISCOVERY_OUTCOMES, schemas.INVENTORY}
+    assert set(schemas.subjects()) == requests | discovery == set(schemas.COMPATIBILITY)
 
 
 @pytest.mark.parametrize(("subject", "version"), EVERY)

@@ -1,4 +1,4 @@
-"""The topics the service needs, as a table; making them, and finding out what is wrong with those that exist.
+"""Making the topics the service needs, and finding out what is wrong with those that exist.
 
 Nothing here changes a topic that exists: partition counts are fixed for life, and the rest is the operators' to decide.
 """
@@ -20,53 +20,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # imported th
     ResourceType,
 )
 
+from consumer.adapters.kafka.topics import COMMAND_BYTES, DEAD_LETTER_ROOM_BYTES, EQUAL, FIXED, Role, TopicSpec
 from consumer.domain.deadline import DAY_MS
 from consumer.domain.errors import Fatal, Reason
 
-COMMAND_BYTES = 1_048_588
-"""Kafka's own default of `max.message.bytes`."""
-DEAD_LETTER_ROOM_BYTES = 65_536
-"""What the error headers may add to a command that is dead-lettered."""
-LEDGER_BYTES = 4 * COMMAND_BYTES
-"""An entry repeats the command's identities and adds each one's stage, batch and jobs."""
 TIMEOUT_S = 15.0
 APPEARS_S = 3.0
-
-
-class Role(StrEnum):
-    """What a topic is for; the value is its default name."""
-
-    COMMANDS = "dsr.commands"
-    OUTCOMES = "dsr.outcomes"
-    DEAD_LETTERS = "dsr.commands.dlq"
-    LEDGER = "dsr.ledger"
-
-
-class Cleanup(StrEnum):
-    """`cleanup.policy`."""
-
-    DELETE = "delete"
-    COMPACT = "compact"
-
-
-@dataclass(frozen=True, slots=True)
-class TopicSpec:
-    """One topic as it should be. `retention_ms` is None for a compacted topic; `settings` are only used to make it."""
-
-    role: Role
-    name: str
-    partitions: int
-    cleanup: Cleanup
-    retention_ms: int | None = None
-    max_message_bytes: int = COMMAND_BYTES
-    settings: tuple[tuple[str, str], ...] = ()
-
-    def config(self) -> dict[str, str]:
-        """The topic's settings in Kafka's words."""
-        own = {"cleanup.policy": self.cleanup.value, "max.message.bytes": str(self.max_message_bytes)}
-        if self.retention_ms is not None:
-            own["retention.ms"] = str(self.retention_ms)
-        return own | dict(self.settings)
 
 
 class Flaw(StrEnum):
@@ -99,32 +58,6 @@ class Finding:
 class _Topic:
     partitions: int
     config: Mapping[str, str]
-
-
-# Ledger: personal data must not outlive its tombstone for long, so compaction may lag a week at most; a tombstone stays
-# readable for a day, far longer than a restore takes.
-_COMPACTION = (
-    ("max.compaction.lag.ms", str(7 * DAY_MS)),
-    ("min.cleanable.dirty.ratio", "0.1"),
-    ("segment.ms", str(DAY_MS)),
-    ("delete.retention.ms", str(DAY_MS)),
-)
-
-
-def table(partitions: int, names: Mapping[Role, str] | None = None) -> tuple[TopicSpec, ...]:
-    """The design's topics. `partitions` of commands and ledger is fixed for life; `names` replaces default names."""
-    named = {role: role.value for role in Role} | dict(names or {})
-    dead_letter_bytes = COMMAND_BYTES + DEAD_LETTER_ROOM_BYTES
-    return (
-        TopicSpec(Role.COMMANDS, named[Role.COMMANDS], partitions, Cleanup.DELETE, 14 * DAY_MS),
-        TopicSpec(Role.OUTCOMES, named[Role.OUTCOMES], partitions, Cleanup.DELETE, 90 * DAY_MS),
-        TopicSpec(
-            Role.DEAD_LETTERS, named[Role.DEAD_LETTERS], partitions, Cleanup.DELETE, 14 * DAY_MS, dead_letter_bytes
-        ),
-        TopicSpec(
-            Role.LEDGER, named[Role.LEDGER], partitions, Cleanup.COMPACT, None, LEDGER_BYTES, settings=_COMPACTION
-        ),
-    )
 
 
 def create(conf: Mapping[str, Any], specs: Iterable[TopicSpec], replication: int = -1) -> tuple[str, ...]:
@@ -177,11 +110,10 @@ def _judge(spec: TopicSpec, topic: _Topic | None, by_role: Mapping[Role, _Topic]
     if topic is None:
         yield Finding(spec.name, Flaw.MISSING)
         return
-    commands = by_role.get(Role.COMMANDS)
-    if spec.role is Role.COMMANDS and topic.partitions != spec.partitions:
-        yield Finding(spec.name, Flaw.PARTITIONS_DIFFER, str(spec.partitions), str(topic.partitions))
-    if spec.role is Role.LEDGER and commands is not None and topic.partitions != commands.partitions:
-        yield Finding(spec.name, Flaw.PARTITIONS_DIFFER, str(commands.partitions), str(topic.partitions))
+    commands, like = by_role.get(Role.COMMANDS), by_role.get(EQUAL.get(spec.role, spec.role))
+    wanted = spec.partitions if spec.role in FIXED else like.partitions if like else topic.partitions
+    if topic.partitions != wanted:
+        yield Finding(spec.name, Flaw.PARTITIONS_DIFFER, str(wanted), str(topic.partitions))
     policy = topic.config.get("cleanup.policy", "")
     if policy != spec.cleanup:
         yield Finding(spec.name, Flaw.CLEANUP_POLICY, spec.cleanup.value, policy)
