@@ -31,6 +31,12 @@ class Projects:
         self._stamp, self._looked_at = _stamp(self._file), time.monotonic()
         self._log = structlog.get_logger()
 
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        self._look()
+        return self._settings
+
     def rules(self) -> dict[ProjectId, ProjectRule]:
         """What the domain needs to know of each project."""
         self._look()

@@ -53,7 +53,7 @@ class Intake:
         except Poison as poison:
             turn.bury(record, poison.reason)
             return
-        to = asked(fields, _traceparent(record))
+        to = asked(fields, traceparent_of(record))
         if not rules:
             turn.outcomes.append(_refusal(turn, fields, to, Reason.UNKNOWN_PROJECT, None))
         for rule in rules:
@@ -70,7 +70,7 @@ class Intake:
         return True
 
 
-def _traceparent(record: Record) -> str | None:
+def traceparent_of(record: Record) -> str | None:
     """The record's W3C trace context; nothing else that stands in that header is passed on."""
     given = next((value for name, value in record.headers if name == "traceparent"), None) or b""
     return given.decode() if _TRACEPARENT.fullmatch(given) else None

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import aiohttp
 import structlog
 from confluent_kafka import KafkaException
+from prometheus_client import CollectorRegistry
 
 import schemas
 from consumer.adapters.admin_server import AdminServer
@@ -21,7 +23,8 @@ from consumer.adapters.amplitude.v2 import EitherVersion
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.registry import RegistryClient, RegistrySource
 from consumer.adapters.avro.source import DirectorySource, SchemaSource
-from consumer.adapters.kafka import admin
+from consumer.adapters.gauges import Gauges
+from consumer.adapters.kafka import admin, topics
 from consumer.adapters.kafka.stream import Stream
 from consumer.adapters.kafka.transaction import Encoders, Topics, Transactor
 from consumer.adapters.ledger_codec import ledger_codec
@@ -83,6 +86,11 @@ class RequestsStage:
         self._meter: Meter = Meters(self._metrics, meter) if meter else self._metrics
         self._stopping, self._stream_ended = asyncio.Event(), asyncio.Event()
 
+    @property
+    def registry(self) -> CollectorRegistry:
+        """What `/metrics` shows, for whoever counts in the same process."""
+        return self._metrics.registry
+
     def stop(self) -> None:
         """Finish the turn, wait a few seconds for answers that are on their way, leave the group, end."""
         self._stopping.set()
@@ -90,10 +98,10 @@ class RequestsStage:
     async def run(self) -> None:
         """Serve. Raises `Fatal` when the process must be restarted, and whatever a bug raised."""
         if self._settings.kafka.verify_topics:
-            await asyncio.to_thread(verify_topics, self._settings)
+            await asyncio.to_thread(verify_topics, self._settings, topics.REQUESTS)
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(AmplitudeClient(self._clock))
-            codec = Codec(await self._schemas(stack))
+            codec = Codec(await schema_source(self._settings, stack))
             lanes = Lanes(
                 ledger=lambda: stream,
                 access=self._projects.access,
@@ -116,17 +124,8 @@ class RequestsStage:
     async def _open_admin_port(self, stack: AsyncExitStack, probes: Probes) -> None:
         admin = self._settings.admin
         if admin.port is not None:
-            await stack.enter_async_context(AdminServer(self._metrics.registry, probes, admin.host, admin.port))
-
-    async def _schemas(self, stack: AsyncExitStack) -> SchemaSource:
-        registry = self._settings.schema_registry
-        if registry is None:
-            return DirectorySource()
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        kafka, loop = self._settings.kafka, asyncio.get_running_loop()
-        names = {schemas.COMMANDS: f"{kafka.commands}-value", schemas.OUTCOMES: f"{kafka.outcomes}-value"}
-        client = RegistryClient(session, registry.url, registry.user, registry.secret())
-        return RegistrySource(client, loop, names, register=registry.register_schemas)
+            server = AdminServer(self._metrics.registry, probes, admin.host, admin.port, gauges=Gauges(probes))
+            await stack.enter_async_context(server)
 
     async def _serve(self, stream: Stream, lanes: Lanes) -> None:
         stopping = asyncio.create_task(self._stopping.wait())
@@ -149,7 +148,7 @@ class RequestsStage:
 
     def _stream(self, lanes: Lanes, codec: Codec) -> Stream:
         kafka, ledger, loop = self._settings.kafka, self._ledger_codec, asyncio.get_running_loop()
-        topics = Topics(kafka.commands, kafka.outcomes, kafka.dead_letters, kafka.ledger)
+        names = Topics(kafka.commands, kafka.outcomes, kafka.dead_letters, kafka.ledger)
         encoders = Encoders(
             entry=self._ledger.encode,
             project=lambda state: ledger.encode(schemas.LEDGER, project_out(state)),
@@ -160,11 +159,11 @@ class RequestsStage:
         return Stream(
             config=consumer_config(self._settings),
             producer_config=producer_config(self._settings),
-            transactor=lambda config: Transactor(config, topics, encoders),
+            transactor=lambda config: Transactor(config, names, encoders),
             desk=RequestDesk(intake, lanes, self._settings.most_undispatched),
             shard_of=self._shard,
             clock=self._clock,
-            topics=topics,
+            topics=names,
             meter=self._meter,
             prepare=lambda: prepare_encoder(codec),
             ended=lambda: self._tell_ended(loop),
@@ -178,27 +177,59 @@ class RequestsStage:
         return Shard(self._ledger, self._settings.dedupe_days * DAY_MS)
 
 
+async def schema_source(settings: Settings, stack: AsyncExitStack) -> SchemaSource:
+    """Where the ids of the public schemas come from: the registry of the settings, else the schemas themselves."""
+    registry = settings.schema_registry
+    if registry is None:
+        return DirectorySource()
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    client = RegistryClient(session, registry.url, registry.user, registry.secret())
+    names = public_subjects(settings)
+    return RegistrySource(client, asyncio.get_running_loop(), names, register=registry.register_schemas)
+
+
+def public_subjects(settings: Settings) -> dict[str, str]:
+    """The subjects that others write or read, as a registry knows them: by the topics' names."""
+    kafka = settings.kafka
+    topic_of = {
+        schemas.COMMANDS: kafka.commands,
+        schemas.OUTCOMES: kafka.outcomes,
+        schemas.DISCOVERY_COMMANDS: kafka.discovery_commands,
+        schemas.DISCOVERY_OUTCOMES: kafka.discovery_outcomes,
+        schemas.INVENTORY: kafka.inventory,
+    }
+    return {subject: f"{topic}-value" for subject, topic in topic_of.items()}
+
+
 def prepare_encoder(codec: Codec) -> None:
     """Have the id that outcomes are written with before the first of them is due. `Deferred`: the registry is down."""
     codec.encoder(schemas.OUTCOMES)
 
 
-def topic_specs(settings: Settings) -> tuple[admin.TopicSpec, ...]:
+def topic_specs(
+    settings: Settings, roles: Collection[topics.Role] = frozenset(topics.Role)
+) -> tuple[topics.TopicSpec, ...]:
     """The topics as these settings want them."""
     kafka = settings.kafka
     names = {
-        admin.Role.COMMANDS: kafka.commands,
-        admin.Role.OUTCOMES: kafka.outcomes,
-        admin.Role.DEAD_LETTERS: kafka.dead_letters,
-        admin.Role.LEDGER: kafka.ledger,
+        topics.Role.COMMANDS: kafka.commands,
+        topics.Role.OUTCOMES: kafka.outcomes,
+        topics.Role.DEAD_LETTERS: kafka.dead_letters,
+        topics.Role.LEDGER: kafka.ledger,
+        topics.Role.DISCOVERY_COMMANDS: kafka.discovery_commands,
+        topics.Role.DISCOVERY_TASKS: kafka.discovery_tasks,
+        topics.Role.DISCOVERY_RESULTS: kafka.discovery_results,
+        topics.Role.DISCOVERY_LEDGER: kafka.discovery_ledger,
+        topics.Role.DISCOVERY_OUTCOMES: kafka.discovery_outcomes,
+        topics.Role.INVENTORY: kafka.inventory,
     }
-    return admin.table(kafka.partitions, names)
+    return tuple(spec for spec in topics.table(kafka.partitions, names) if spec.role in roles)
 
 
-def verify_topics(settings: Settings) -> None:
+def verify_topics(settings: Settings, roles: Collection[topics.Role]) -> None:
     """Refuse to start on topics that would lose or repeat a command: `Fatal`. Lesser flaws are logged. Blocks."""
     dedupe_ms = settings.dedupe_days * DAY_MS
-    for finding in admin.check(client_config(settings), topic_specs(settings), dedupe_ms):
+    for finding in admin.check(client_config(settings), topic_specs(settings, roles), dedupe_ms):
         if reason := admin.FATAL.get(finding.flaw):
             raise Fatal(reason, f"{finding.topic}: wanted {finding.wanted or '-'}, found {finding.found or '-'}")
         structlog.get_logger().warning("topic_flaw", topic=finding.topic, flaw=finding.flaw.value)
@@ -228,6 +259,6 @@ def producer_config(settings: Settings) -> dict[str, Any]:
         "transactional.id": f"{settings.kafka.group_id}-{settings.kafka.replica}",
         "transaction.timeout.ms": 15_000,
         "partitioner": "murmur2_random",
-        "message.max.bytes": admin.LEDGER_BYTES,
+        "message.max.bytes": topics.LEDGER_BYTES,
         "linger.ms": 1,
     }

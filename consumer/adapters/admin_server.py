@@ -10,7 +10,7 @@ import errno
 import json
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import structlog
 from aiohttp import web
@@ -19,8 +19,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from consumer.adapters.gauges import Gauges
-from consumer.adapters.probes import Probes, Verdict
+from consumer.adapters.probes import Verdict
 from consumer.domain.errors import Fatal, Reason
 
 LOOPBACK = "127.0.0.1"
@@ -28,7 +27,7 @@ SHUTDOWN_S = 1.0
 INDEX = """amplitude-dsr
 /metrics  counters, histograms and gauges for Prometheus
 /healthz  200 while the event loop and the Kafka thread turn
-/readyz   200 when this member has its place in the group and has restored its partitions
+/readyz   200 when this member has its place in its groups and has restored its partitions
 """
 _SENTENCES = {
     errno.EADDRINUSE: "is in use; give another one, or 0 for any that is free",
@@ -37,15 +36,35 @@ _SENTENCES = {
 }
 
 
+class Asked(Protocol):
+    """Who knows how the process is. Asked in the event loop; never blocks."""
+
+    def alive(self) -> Verdict:
+        """Whether it should be left running."""
+        ...
+
+    def ready(self) -> Verdict:
+        """Whether it does its share."""
+        ...
+
+
 class AdminServer:
     """`start` and `stop` in one event loop, or use as an async context manager.
 
-    /metrics shows the registry, a `PrometheusMeter`'s, and the gauges of what the probes see.
+    /metrics shows the registry, and `gauges` that must be collected in the event loop.
     """
 
-    def __init__(self, registry: CollectorRegistry, probes: Probes, host: str = LOOPBACK, port: int = 0) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        probes: Asked,
+        host: str = LOOPBACK,
+        port: int = 0,
+        *,
+        gauges: Collector | None = None,
+    ) -> None:
         self._registry, self._probes, self._host, self._wanted = registry, probes, host, port
-        self._gauges = Gauges(probes)
+        self._gauges = gauges
         app = web.Application()
         app.add_routes(
             [
@@ -97,7 +116,7 @@ class AdminServer:
         """
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         scrape = CollectorRegistry(auto_describe=False)
-        scrape.register(_Collected(list(self._gauges.collect())))
+        scrape.register(_Collected(list(self._gauges.collect() if self._gauges else ())))
         scrape.register(self._registry)
         body = await asyncio.to_thread(encode, scrape)
         return web.Response(body=body, headers={"Content-Type": content_type})

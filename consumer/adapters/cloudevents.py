@@ -6,6 +6,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from consumer.domain.deadline import at
+from consumer.domain.discovery.outcome import Outcome as DiscoveryOutcome
 from consumer.domain.statement import Outcome
 from consumer.domain.subject import Millis, ProjectId
 
@@ -16,12 +17,22 @@ _ALWAYS: Headers = (("ce_specversion", b"1.0"), ("content-type", b"application/a
 
 def headers(outcome: Outcome) -> Headers:
     """`ce_id` is the outcome's id, `ce_subject` the request's; `traceparent` only if a command brought one."""
+    project = outcome.entry.project if outcome.entry else None
+    return _told("dsr.outcome", outcome, project, outcome.request_id)
+
+
+def discovery_headers(outcome: DiscoveryOutcome) -> Headers:
+    """As `headers`; `ce_subject` is the discovery's id."""
+    return _told("dsr.discovery", outcome, outcome.project, outcome.discovery_id)
+
+
+def _told(family: str, outcome: Outcome | DiscoveryOutcome, project: ProjectId | None, subject: str | None) -> Headers:
     told = {
         "ce_id": outcome.outcome_id,
-        "ce_type": f"dsr.outcome.{outcome.kind.value}",
-        "ce_source": _source(outcome.entry.project if outcome.entry else None),
+        "ce_type": f"{family}.{outcome.kind.value}",
+        "ce_source": _source(project),
         "ce_time": _time(outcome.occurred),
-        "ce_subject": outcome.request_id,
+        "ce_subject": subject,
         "traceparent": outcome.traceparent,
     }
     return (*_ALWAYS, *((name, value.encode()) for name, value in told.items() if value))

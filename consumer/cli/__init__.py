@@ -15,14 +15,40 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from consumer.cli import check, dlq, instruct, plan, sandbox, schemas, serve, status, submit, topics, watch
+from consumer.cli import (
+    check,
+    discoveries,
+    dlq,
+    instruct,
+    inventory,
+    plan,
+    sandbox,
+    scan,
+    schemas,
+    serve,
+    status,
+    submit,
+    topics,
+    watch,
+)
 from consumer.cli import demo as demonstration
 from consumer.cli.printing import BAD, out, remark, say
 from consumer.domain.errors import DsrError, Fatal, Reason, Refused
 from scanner import cli as scanner_commands
 
-ORDER: tuple[str, ...] = ("run", "check", "topics", "schemas", "submit", "cancel", "approve", "pause", "resume")
-ORDER += ("plan", "watch", "status", "dlq", "scan", "rules", "demo", "sandbox")
+ORDER: tuple[str, ...] = (
+    "run",
+    "discover",
+    "check",
+    "topics",
+    "schemas",
+    "submit",
+    "cancel",
+    "approve",
+    "pause",
+    "resume",
+)
+ORDER += ("plan", "watch", "status", "dlq", "scan", "inventory", "rules", "demo", "sandbox")
 
 
 class InOrder(TyperGroup):
@@ -92,6 +118,7 @@ def dsr(
     dsr submit erase -p shop -u u-1001   ask
     dsr watch, dsr status                follow
     dsr scan export.zip                  find personal data in an export
+    dsr submit discover -p shop          have all of a project scanned
 
     \b
     Every command has --help with examples, and --json for programs.
@@ -121,6 +148,7 @@ app.command(rich_help_panel=SERVE)(serve.run)
 app.command(rich_help_panel=SERVE)(check.check)
 app.add_typer(topics.app, name="topics", rich_help_panel=SERVE)
 app.add_typer(schemas.app, name="schemas", rich_help_panel=SERVE)
+submit.app.command()(discoveries.discover)
 app.add_typer(submit.app, name="submit", rich_help_panel=ASK)
 app.command(rich_help_panel=ASK)(instruct.cancel)
 app.command(rich_help_panel=ASK)(instruct.approve)
@@ -130,6 +158,8 @@ app.command(rich_help_panel=ASK)(plan.plan)
 app.command(rich_help_panel=LOOK)(watch.watch)
 app.command(rich_help_panel=LOOK)(status.status)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=LOOK)
-app.command(rich_help_panel=FIND)(scanner_commands.scan)
+app.command(rich_help_panel=SERVE)(serve.discover)
+app.command(rich_help_panel=FIND)(scan.scan)
+app.command(rich_help_panel=FIND)(inventory.inventory)
 app.add_typer(scanner_commands.rules, name="rules", rich_help_panel=FIND)
 app.command(rich_help_panel=TRY)(sandbox.sandbox)

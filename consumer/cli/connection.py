@@ -22,7 +22,7 @@ from consumer.cli import embedded
 from consumer.cli.printing import DIM, remark
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.subject import Secret
-from consumer.service import client_config
+from consumer.service import client_config, public_subjects
 from consumer.settings import KafkaSettings, Settings, load
 
 
@@ -64,6 +64,14 @@ class Connection:
         """A reader of the outcomes' topic, not yet open."""
         return TopicReader(self.config, self.kafka.outcomes)
 
+    def discoveries(self) -> TopicReader:
+        """A reader of the topic of discoveries' outcomes, not yet open."""
+        return TopicReader(self.config, self.kafka.discovery_outcomes)
+
+    def inventory(self) -> TopicReader:
+        """A reader of the inventory's topic, not yet open."""
+        return TopicReader(self.config, self.kafka.inventory)
+
     def ledger(self) -> TopicReader:
         """A reader of the ledger's topic, not yet open."""
         return TopicReader(self.config, self.kafka.ledger)
@@ -83,7 +91,7 @@ class Connection:
             session = asyncio.run_coroutine_threadsafe(_session(), loop).result()
             client = RegistryClient(session, registry.url, registry.user, registry.password)
             try:
-                yield Codec(RegistrySource(client, loop, subject_names(self.kafka)))
+                yield Codec(RegistrySource(client, loop, subject_names(self.settings)))
             finally:
                 asyncio.run_coroutine_threadsafe(session.close(), loop).result()
 
@@ -98,15 +106,7 @@ def connect(file: Path | None, *, use_embedded: bool = False) -> Connection:
             raise typer.BadParameter("no `dsr run --embedded` is running here")
         return Connection(settings)
     remark(f"using the embedded broker at {place.bootstrap} (process {place.pid})", DIM)
-    told = {
-        "bootstrap_servers": place.bootstrap,
-        "partitions": place.partitions,
-        "commands": place.commands,
-        "outcomes": place.outcomes,
-        "dead_letters": place.dead_letters,
-        "ledger": place.ledger,
-        "extra": {},
-    }
+    told = {"bootstrap_servers": place.bootstrap, "partitions": place.partitions, "extra": {}} | place.topics
     kafka = settings.kafka.model_copy(update=told)
     return Connection(settings.model_copy(update={"kafka": kafka}), on_embedded=True)
 
@@ -135,13 +135,9 @@ def secret_in(file: Path | None) -> Secret | None:
         raise Fatal(Reason.INVALID_SETTINGS, "the registry's password file cannot be read") from None
 
 
-def subject_names(kafka: KafkaSettings) -> dict[str, str]:
-    """Our subjects as a registry knows them: by the topics' names."""
-    return {
-        schemas.COMMANDS: f"{kafka.commands}-value",
-        schemas.OUTCOMES: f"{kafka.outcomes}-value",
-        schemas.LEDGER: f"{kafka.ledger}-value",
-    }
+def subject_names(settings: Settings) -> dict[str, str]:
+    """Our subjects as a registry knows them."""
+    return public_subjects(settings) | {schemas.LEDGER: f"{settings.kafka.ledger}-value"}
 
 
 async def _session() -> aiohttp.ClientSession:

@@ -13,7 +13,7 @@ import typer
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka import desk
 from consumer.adapters.kafka.survey import Survey, survey
-from consumer.cli import lookup, sending
+from consumer.cli import discoveries, lookup, sending
 from consumer.cli.connection import Connection, connect
 from consumer.cli.options import AsJson, Embedded, File, Since, Yes
 from consumer.cli.printing import DIM, emit, iso, plural, remark, say, shown
@@ -34,11 +34,12 @@ def cancel(
     project: Project = None,
     since: Since = None,
     yes: Yes = False,
+    discovery: Annotated[bool, typer.Option("--discovery", help="The id is a discovery's; needs --project.")] = False,
     settings: File = None,
     embedded: Embedded = False,
     json: AsJson = False,
 ) -> None:
-    """Cancel one request, or every open request of a project that was accepted since a time.
+    """Cancel one request, one discovery, or every open request of a project that was accepted since a time.
 
     Possible until three days before the deletion job's day; what comes later is
     answered with too_late, identity by identity. The answer is an outcome: `dsr
@@ -49,6 +50,7 @@ def cancel(
     Examples:
       dsr cancel 6f0c6a52-5d0e-4c1c-9a0b-3b6f2f0a7d11
       dsr cancel --project shop --since 30m
+      dsr cancel --discovery 5d0f2d1e-6a35-4f0e-9d47-3c1f5a0c9a11 -p shop
 
     \b
     JSON, one a command: {"request_id","command_id","project","command"}
@@ -58,6 +60,11 @@ def cancel(
     if (request is None) == (since is None) or (since is not None and project is None):
         raise typer.BadParameter("give a REQUEST, or --project and --since")
     connection = connect(settings, use_embedded=embedded)
+    if discovery:
+        if request is None or project is None:
+            raise typer.BadParameter("--discovery goes with its id and --project")
+        discoveries.cancel(request, project, connection, json=json)
+        return
     connection.reach()
     with connection.codec() as codec:
         if request is not None:

@@ -142,7 +142,7 @@ Step = Callable[[RegistryClient, str, schemas.Schema], Awaitable[tuple[Verdict, 
 
 
 def _each(step: Step, registry: Registry, file: Path | None, *, json: bool) -> None:
-    answers = asyncio.run(_ask(step, registry, subject_names(load(file).kafka)))
+    answers = asyncio.run(_ask(step, registry, subject_names(load(file))))
     if json:
         for name, (verdict, number) in answers.items():
             emit({"subject": name, "verdict": verdict.name.lower(), "id": number})

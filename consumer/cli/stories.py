@@ -16,6 +16,12 @@ def as_json(outcome: dict[str, Any]) -> dict[str, Any]:
     return outcome | {name: iso(outcome[name]) for name in _TIMES}
 
 
+def subject_of(outcome: dict[str, Any]) -> str | None:
+    """The request it is about."""
+    request: str | None = outcome["subject_request_id"]
+    return request
+
+
 def word(outcome: dict[str, Any]) -> str:
     """What it says: `scheduled`, `held(daily_cap)`, `at_risk`, or of a command `answer: refused(already_ended)`."""
     said = str(outcome["notice"] or outcome["stage"])

@@ -19,7 +19,7 @@ from consumer.domain.command import CommandKind, RequestType, Rules, concerned
 from consumer.domain.deadline import Regulation
 from consumer.domain.errors import Refused
 
-app = typer.Typer(no_args_is_help=True, help="Ask for somebody to be erased.")
+app = typer.Typer(no_args_is_help=True, help="Ask for somebody to be erased, or for a project to be scanned.")
 
 Users = Annotated[
     list[str] | None, typer.Option("--user-id", "-u", metavar="ID", help="Amplitude user id, exact. Repeatable.")

@@ -10,7 +10,7 @@ import typer
 from confluent_kafka import OFFSET_BEGINNING
 
 from consumer.adapters.kafka.reading import Positions, TopicReader
-from consumer.cli import sending, stories
+from consumer.cli import discoveries, sending, stories
 from consumer.cli.connection import connect
 from consumer.cli.options import AsJson, Embedded, File, Since
 from consumer.cli.printing import DIM, emit, remark
@@ -19,9 +19,12 @@ from consumer.domain.subject import Millis
 
 
 def watch(
-    request: Annotated[UUID | None, typer.Argument(metavar="REQUEST", help="Only this request.")] = None,
+    request: Annotated[UUID | None, typer.Argument(metavar="REQUEST", help="Only this request (or discovery).")] = None,
     project: Annotated[str | None, typer.Option("--project", "-p", metavar="NAME", help="Only this project.")] = None,
     since: Since = None,
+    of_discoveries: Annotated[
+        bool, typer.Option("--discoveries", help="What is said about discoveries and fields instead.")
+    ] = False,
     settings: File = None,
     embedded: Embedded = False,
     json: AsJson = False,
@@ -36,10 +39,11 @@ def watch(
       dsr watch
       dsr watch 6f0c6a52-5d0e-4c1c-9a0b-3b6f2f0a7d11
       dsr watch --project shop --since 2h
+      dsr watch --discoveries
       dsr watch --json | jq -r 'select(.stage == "held") | .subject_request_id'
 
     \b
-    JSON: one DsrOutcome a line, its times in ISO 8601.
+    JSON: one DsrOutcome a line (or DiscoveryOutcome), its times in ISO 8601.
     Exit codes: 0 ended by you; 1 there is no such project; 2 usage or settings;
       3 Kafka could not be reached.
     """
@@ -49,16 +53,18 @@ def watch(
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         connection.reach()
-        with connection.codec() as codec, connection.outcomes() as reader:
+        told = discoveries if of_discoveries else stories
+        topic = connection.discoveries() if of_discoveries else connection.outcomes()
+        about = str(request) if request else None
+        with connection.codec() as codec, topic as reader:
             start = _start(reader, request, since)
             remark("following the outcomes; Ctrl-C ends it", DIM)
-            key = str(request).encode() if request else None
             for record in reader.follow(start):
-                if record is None or (key is not None and record.key != key):
+                outcome = told.outcome_of(codec, record.value) if record else None
+                if outcome is None or about not in {None, told.subject_of(outcome)}:
                     continue
-                outcome = sending.outcome_of(codec, record.value)
-                if outcome is not None and project in {None, outcome["project"]} and _after(outcome, since):
-                    emit(stories.as_json(outcome)) if json else stories.tell(outcome)
+                if project in {None, outcome["project"]} and _after(outcome, since):
+                    emit(told.as_json(outcome)) if json else told.tell(outcome)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 

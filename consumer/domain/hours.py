@@ -91,9 +91,9 @@ def start_of(hour: Hour) -> Millis:
     return Millis(hour * HOUR_MS)
 
 
-def newest_final(now: Millis) -> Hour:
+def newest_final(now: Millis, final_after_ms: int = FINAL_AFTER_MS) -> Hour:
     """The newest hour whose export is complete."""
-    return Hour(hour_of(Millis(now - FINAL_AFTER_MS)) - 1)
+    return Hour(hour_of(Millis(now - final_after_ms)) - 1)
 
 
 def text(hour: Hour) -> str:

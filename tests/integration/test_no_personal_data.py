@@ -25,7 +25,7 @@ from consumer.adapters.admin_server import AdminServer
 from consumer.adapters.amplitude.client import AmplitudeClient
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
-from consumer.adapters.kafka.transaction import _why
+from consumer.adapters.kafka.producing import why_dead
 from consumer.adapters.meters import LoggingMeter, Meters
 from consumer.adapters.metrics import PrometheusMeter
 from consumer.adapters.probes import Probes
@@ -189,7 +189,7 @@ async def show(service, meter, registry, lines):
         shown.add("outcome's headers", cloudevents.headers(outcome))
         shown.add("outcome's repr", outcome)
     for letter in dead:
-        shown.add("dead letter's headers", _why(letter.record, "dsr.commands", letter.reason, 0))
+        shown.add("dead letter's headers", why_dead(letter.record, "dsr.commands", letter.reason, 0))
         shown.add("dead letter's repr", letter)
     raised = [error async for error in failures(service) if error is not None]
     assert {"credentials", "throttled", "unreachable", "rejected", "lost"} == {error.fault.value for error in raised}

@@ -6,7 +6,8 @@ import threading
 import pytest
 
 import consumer.service
-from consumer.adapters.kafka.transaction import Aborted, Transactor
+from consumer.adapters.kafka.producing import Aborted
+from consumer.adapters.kafka.transaction import Transactor
 from consumer.domain.errors import Fatal, Reason
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.service import RequestsStage

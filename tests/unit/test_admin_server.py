@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from structlog.testing import capture_logs
 
 from consumer.adapters.admin_server import AdminServer
+from consumer.adapters.gauges import Gauges
 from consumer.adapters.metrics import PrometheusMeter
 from consumer.adapters.probes import TURN_LIMIT_S, Probes
 from consumer.domain.errors import Fatal, Reason
@@ -23,7 +24,7 @@ from tests.fakes.reports import WORKING, Member
 async def admin(**given):
     """A member, and a function that asks its admin port: (status, body as JSON or text, content type)."""
     member = Member(**given)
-    server = AdminServer(PrometheusMeter(lambda: ["shop"]).registry, member.probes)
+    server = AdminServer(PrometheusMeter(lambda: ["shop"]).registry, member.probes, gauges=Gauges(member.probes))
     async with server, aiohttp.ClientSession() as session:
 
         async def ask(path, **headers):
@@ -66,7 +67,7 @@ async def test_lanes_are_asked_in_the_event_loop_and_the_text_is_made_elsewhere(
     meter.registry.register(Late())
     encoding.clear()
     async with (
-        AdminServer(meter.registry, probes) as server,
+        AdminServer(meter.registry, probes, gauges=Gauges(probes)) as server,
         aiohttp.request("GET", f"http://127.0.0.1:{server.port}/metrics") as answer,
     ):
         assert answer.status == 200

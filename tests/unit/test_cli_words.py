@@ -18,7 +18,7 @@ from consumer.cli.sending import Awaited
 from consumer.cli.stories import word
 from consumer.domain.errors import Fatal
 
-PLACE = {"bootstrap": "127.0.0.1:1", "partitions": 3, "commands": "c", "outcomes": "o", "dead_letters": "d"}
+PLACE = {"bootstrap": "127.0.0.1:1", "partitions": 3, "topics": {"commands": "c", "inventory": "i"}}
 
 
 def test_times_are_utc_unless_they_say_otherwise():
@@ -117,7 +117,7 @@ def runtime(tmp_path, monkeypatch):
 
 def test_the_embedded_broker_is_found_while_its_process_lives(runtime):
     """Only by its owner, and gone afterwards."""
-    place = Place(pid=os.getpid(), ledger="l", **PLACE)
+    place = Place(pid=os.getpid(), **PLACE)
     assert embedded.find() is None
     with embedded.announced(place):
         assert place == embedded.find()
@@ -131,9 +131,9 @@ def test_a_file_that_is_left_over_or_not_ours_is_no_file(runtime):
     """A dead process, somebody who may write to it, or nonsense."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    with embedded.announced(Place(pid=gone.pid, ledger="l", **PLACE)):
+    with embedded.announced(Place(pid=gone.pid, **PLACE)):
         assert embedded.find() is None
-    with embedded.announced(Place(pid=os.getpid(), ledger="l", **PLACE)):
+    with embedded.announced(Place(pid=os.getpid(), **PLACE)):
         runtime.chmod(0o622)
         assert embedded.find() is None
         runtime.chmod(0o600)

@@ -16,7 +16,15 @@ from consumer.domain.command import parse
 from consumer.domain.errors import Reason
 from consumer.domain.lifecycle import mermaid
 from consumer.sandbox.broker import EmbeddedBroker
-from consumer.settings import AdminSettings, KafkaSettings, ProjectSettings, RegistrySettings, Settings, load
+from consumer.settings import (
+    AdminSettings,
+    DiscoverySettings,
+    KafkaSettings,
+    ProjectSettings,
+    RegistrySettings,
+    Settings,
+    load,
+)
 from scanner.baseline import read_allow_list
 from scanner.cli import app as scanner_app
 from scanner.cli.rules import list_rules
@@ -48,9 +56,10 @@ def test_every_reason_has_its_row_and_every_row_its_reason():
 def test_every_setting_is_named():
     """In the table, or in the example above it."""
     start = README.split("## Start with your own Kafka")[1].split("## Ask, follow, mend")[0]
-    parts = [Settings, KafkaSettings, ProjectSettings, RegistrySettings, AdminSettings]
-    names = {name for part in parts for name in part.model_fields} - {"kafka", "projects", "admin", "schema_registry"}
-    said_with_its_file = {"api_key", "secret_key", "password"}
+    parts = [Settings, KafkaSettings, ProjectSettings, RegistrySettings, AdminSettings, DiscoverySettings]
+    tables = {"kafka", "projects", "admin", "schema_registry", "discovery"}
+    names = {name for part in parts for name in part.model_fields} - tables
+    said_with_its_file = {"api_key", "secret_key", "password", "fingerprint_key"}
     assert not {name for name in names - said_with_its_file if not re.search(rf"\b{name}\b", start)}
 
 

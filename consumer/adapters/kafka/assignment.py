@@ -10,25 +10,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from math import isfinite
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
-from consumer.adapters.kafka.asking import ASK_S, patiently
 from consumer.adapters.kafka.flow import Flow
 from consumer.adapters.kafka.halts import HaltWatch
+from consumer.adapters.kafka.membership import Guard, committed, usable
+from consumer.adapters.kafka.reading import record_of
 from consumer.adapters.kafka.restore import Restore
 from consumer.adapters.kafka.transaction import Topics
-from consumer.domain.errors import Fatal, Reason
+from consumer.domain.errors import Reason
 from consumer.ledger import Shard
 from consumer.ports import StreamReport
 from consumer.turn import Partition, Record
 
 POLL_S = 0.02
 TURN_RECORDS = 1_000
-
-
-_Rebalanced = Callable[[Consumer, list[TopicPartition]], None]
 
 
 class Owner(Protocol):
@@ -69,8 +67,8 @@ class Assignment:
         self._consumer = Consumer(dict(config) | {"enable.auto.commit": False, "auto.offset.reset": "earliest"})
         self._flow = Flow(self._consumer, topics.commands)
         callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
-        self._trouble: Exception | None = None
-        self._consumer.subscribe([topics.commands], **{name: self._guarded(each) for name, each in callbacks.items()})
+        self._guard = Guard()
+        self._consumer.subscribe([topics.commands], **{name: self._guard(each) for name, each in callbacks.items()})
 
     def owns(self, partition: Partition, epoch: int) -> bool:
         """Whether that assignment of a restored partition still stands. From any thread."""
@@ -101,11 +99,10 @@ class Assignment:
     def read(self) -> list[Record]:
         """The next records, after at most `POLL_S`, and a slice of any restore. Rebalances happen in here."""
         first = self._consumer.poll(POLL_S)
-        if self._trouble is not None:
-            raise self._trouble
+        self._guard.check()
         messages = [] if first is None else [first, *self._consumer.consume(TURN_RECORDS - 1, 0)]
         self._restore.advance()
-        records = [_record(m) for m in messages if _usable(m)]
+        records = [record_of(m) for m in messages if usable(m)]
         return [r for r in records if r.partition in self.shards and r.offset >= self.positions[r.partition]]
 
     def stop(self, partitions: Collection[Partition]) -> None:
@@ -143,27 +140,12 @@ class Assignment:
         for part in (self._consumer, self._restore, self._halts):
             part.close()
 
-    def _guarded(self, callback: _Rebalanced) -> _Rebalanced:
-        """Keeps what a callback raises for `read` to raise: confluent-kafka 2.16.1 turns a `KafkaException` that leaves
-        a callback into an object that is no exception, which no `except` catches and which ends the thread unseen."""
-
-        def guarded(consumer: Consumer, places: list[TopicPartition]) -> None:
-            try:
-                callback(consumer, places)
-            except Exception as error:  # noqa: BLE001 (raised by `read`)
-                self._trouble = self._trouble or error
-
-        return guarded
-
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """New partitions stand still until their ledger is restored."""
         self._joined = True
         if not places:
             return
-        found = patiently(lambda: consumer.committed(places, timeout=ASK_S))
-        for place in found:
-            if place.offset < 0:
-                place.offset = self._beginning(place)
+        found = committed(consumer, places)
         consumer.incremental_assign(found)
         self._flow.assigned(Partition(place.partition) for place in found)
         for place in found:
@@ -172,9 +154,6 @@ class Assignment:
             self.positions[partition] = place.offset
             self._began[partition] = time.monotonic()
             self._restore.begin(partition)
-
-    def _beginning(self, place: TopicPartition) -> int:
-        return patiently(lambda: self._consumer.get_watermark_offsets(place, timeout=ASK_S))[0]
 
     def _restored(self, partition: Partition, shard: Shard) -> None:
         self.shards[partition] = shard
@@ -203,18 +182,3 @@ class Assignment:
             if shard := self.shards.pop(partition, None):
                 self._owner.closed(partition)
                 shard.close()
-
-
-def _usable(message: Message) -> bool:
-    error = message.error()
-    if error is None:
-        return True
-    if error.fatal() or error.code() == KafkaError._MAX_POLL_EXCEEDED:  # noqa: SLF001 (a public constant)
-        raise Fatal(Reason.FENCED, error.name())
-    return False
-
-
-def _record(message: Message) -> Record:
-    headers = cast("tuple[tuple[str, bytes | None], ...]", tuple(message.headers() or ()))
-    place = Partition(cast("int", message.partition()))
-    return Record(place, cast("int", message.offset()), message.key(), message.value(), headers)

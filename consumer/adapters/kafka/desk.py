@@ -7,8 +7,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from consumer.adapters.kafka.admin import COMMAND_BYTES
 from consumer.adapters.kafka.reading import reaching
+from consumer.adapters.kafka.topics import COMMAND_BYTES
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.halt import HALT_KEY
 from consumer.turn import Partition

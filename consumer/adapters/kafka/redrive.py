@@ -13,8 +13,8 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from consumer.adapters.kafka.admin import COMMAND_BYTES
 from consumer.adapters.kafka.reading import TopicReader, lost, reaching
+from consumer.adapters.kafka.topics import COMMAND_BYTES
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.letter import Letter, Redriven
 from consumer.turn import Partition

@@ -17,7 +17,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from consumer.adapters.kafka.assignment import Assignment
-from consumer.adapters.kafka.transaction import Aborted, Topics, Transactor
+from consumer.adapters.kafka.producing import Aborted
+from consumer.adapters.kafka.transaction import Topics, Transactor
 from consumer.domain.errors import Deferred
 from consumer.ledger import Shard
 from consumer.ports import Clock, Meter, NoMeter, StreamReport
