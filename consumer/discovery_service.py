@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -29,8 +29,9 @@ from consumer.discovery.results import Result
 from consumer.discovery.scanning import Later, Scanning
 from consumer.domain.deadline import DAY_MS
 from consumer.domain.discovery.planning import Policy
-from consumer.domain.errors import Fatal, Reason
+from consumer.domain.errors import Fatal, Fault, Reason
 from consumer.domain.hours import HOUR_MS
+from consumer.domain.retry import SCHEDULES, Schedule
 from consumer.domain.subject import ProjectId
 from consumer.ports import Clock
 from consumer.projects import Projects
@@ -85,12 +86,18 @@ class LoopScan:
 
 
 class DiscoveryStage:
-    """`run` until `stop`. Construct and run it in one event loop. `clock` is for rehearsals; `registry` is where
-    another stage of the same process counts."""
+    """`run` until `stop`. Construct and run it in one event loop. `clock` and `schedules` are for rehearsals;
+    `registry` is where another stage of the same process counts."""
 
     def __init__(
-        self, settings: Settings, clock: Clock | None = None, registry: CollectorRegistry | None = None
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        registry: CollectorRegistry | None = None,
+        *,
+        schedules: Mapping[Fault, Schedule] = SCHEDULES,
     ) -> None:
+        self._schedules = schedules
         self._settings, self._clock = settings, clock or SystemClock()
         self._projects = Projects(settings)
         self._metrics = DiscoveryMetrics(self._projects.rules, registry)
@@ -113,7 +120,9 @@ class DiscoveryStage:
             stack.push_async_callback(scanner.close)
             export = await stack.enter_async_context(ExportClient())
             source, loop = await schema_source(self._settings, stack), asyncio.get_running_loop()
-            scanning = Scanning(export, self._projects.access, scanner, self._clock, self._metrics)
+            scanning = Scanning(
+                export, self._projects.access, scanner, self._clock, self._metrics, schedules=self._schedules
+            )
             conditions = Conditions(
                 slots=self._slots,
                 rules=rules,

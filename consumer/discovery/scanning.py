@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ from consumer.discovery.draft import Task
 from consumer.discovery.results import Result
 from consumer.domain.discovery.discovery import Answer, State
 from consumer.domain.errors import CallFailed, Fault, Reason
-from consumer.domain.retry import SCHEDULES
+from consumer.domain.retry import SCHEDULES, Schedule
 from consumer.domain.subject import ProjectId
 from consumer.ports import Absence, Access, Archive, Clock, Export
 from scanner.errors import Fault as ScanFault
@@ -81,7 +81,8 @@ class Later(NamedTuple):
 
 
 class Scanning:
-    """Belongs to one event loop. `access` says where and as whom a project is called, or why it cannot be."""
+    """Belongs to one event loop. `access` says where and as whom a project is called, or why it cannot be; `schedules`
+    when a failed call is tried again."""
 
     def __init__(
         self,
@@ -90,7 +91,10 @@ class Scanning:
         scanner: Scanner,
         clock: Clock,
         meter: ScanMeter,
+        *,
+        schedules: Mapping[Fault, Schedule] = SCHEDULES,
     ) -> None:
+        self._schedules = schedules
         self._export, self._access, self._scanner = export, access, scanner
         self._clock, self._meter = clock, meter
         self._failures: dict[str, Counter[Reason]] = {}
@@ -165,7 +169,7 @@ class Scanning:
         failures = self._failures.setdefault(task.task_id, Counter())
         failures[reason] += 1
         jitter = random.random()
-        return Later(SCHEDULES[fault].wait_s(failures.total(), jitter, hint_s), reason)
+        return Later(self._schedules[fault].wait_s(failures.total(), jitter, hint_s), reason)
 
     def _answer(self, task: Task, state: State, reason: Reason | None = None) -> Result:
         return self._result(task, Answer(task.span, state, reason))

@@ -47,6 +47,8 @@ class AppCounters:
     exports: list[ExportSeen] = field(default_factory=list)
     open_exports: int = 0
     max_open_exports: int = 0
+    broken_exports: int = 0
+    """Exports whose client went away before their end."""
 
     def export_opened(self) -> None:
         """An export is let in; whoever closes it counts `open_exports` down."""

@@ -53,6 +53,10 @@ async def _guarded(request: web.Request, world: World, region: Region) -> web.St
     counters.export_opened()
     try:
         response = await _answer(request, world, holder.app, span, seen)
+    except ConnectionError:
+        counters.broken_exports += 1
+        return _dropped(request)
+    else:
         counters.statuses[response.status] += 1
         return response
     finally:
