@@ -17,6 +17,7 @@ from consumer.adapters.admin_server import AdminServer
 from consumer.adapters.amplitude.export import ExportClient
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource, SchemaSource
+from consumer.adapters.discovery_log import LoggedDiscovery
 from consumer.adapters.discovery_messages import DiscoveryTopics
 from consumer.adapters.discovery_metrics import DiscoveryMetrics
 from consumer.adapters.kafka import topics
@@ -45,6 +46,7 @@ from consumer.service import (
     verify_topics,
 )
 from consumer.settings import Settings
+from scanner.errors import ScanError
 from scanner.hosted import HostSettings, ScannerHost
 from scanner.rules import load as load_rules
 
@@ -101,6 +103,7 @@ class DiscoveryStage:
         self._settings, self._clock = settings, clock or SystemClock()
         self._projects = Projects(settings)
         self._metrics = DiscoveryMetrics(self._projects.rules, registry)
+        self._meter = LoggedDiscovery(self._metrics, structlog.get_logger())
         self._stopping, self._ended = asyncio.Event(), asyncio.Event()
         self._threads: list[MemberThread] = []
 
@@ -113,15 +116,17 @@ class DiscoveryStage:
         discovery = self._settings.discovery
         if self._settings.kafka.verify_topics:
             await asyncio.to_thread(verify_topics, self._settings, topics.DISCOVERY)
-        rules = load_rules(discovery.rules)
         host = HostSettings(tuple(discovery.rules), discovery.engine, discovery.processes, discovery.key())
         async with AsyncExitStack() as stack:
-            scanner = await ScannerHost.start(host)
+            try:
+                rules, scanner = load_rules(discovery.rules), await ScannerHost.start(host)
+            except ScanError as error:  # its text is ours
+                raise Fatal(Reason.INVALID_SETTINGS, f"discovery: {error}") from None
             stack.push_async_callback(scanner.close)
             export = await stack.enter_async_context(ExportClient())
             source, loop = await schema_source(self._settings, stack), asyncio.get_running_loop()
             scanning = Scanning(
-                export, self._projects.access, scanner, self._clock, self._metrics, schedules=self._schedules
+                export, self._projects.access, scanner, self._clock, self._meter, schedules=self._schedules
             )
             conditions = Conditions(
                 slots=self._slots,
@@ -184,12 +189,11 @@ class DiscoveryStage:
             public=public,
             desk=DiscoveryDesk(lambda value: public.decode(schemas.DISCOVERY_COMMANDS, value), conditions),
             clock=self._clock,
-            told=self._metrics,
+            told=self._meter,
         )
 
     def _worker(self, scanning: Scanning, loop: asyncio.AbstractEventLoop) -> Worker:
         def scan(task: Task) -> LoopScan:
-            structlog.get_logger().info("window begun", project=task.project, window=str(task.span))
             return LoopScan(loop, lambda: scanning.scan(task))
 
         return Worker(

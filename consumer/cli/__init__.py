@@ -8,6 +8,7 @@ our own words, never a traceback.
 from __future__ import annotations
 
 import asyncio
+import sys
 import traceback
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from consumer.adapters.logs import configure
 from consumer.cli import (
     check,
     discoveries,
@@ -141,6 +143,7 @@ def demo() -> None:
     \b
     Exit codes: 0 all of it ended as it should; 1 something did not.
     """
+    configure("error", sys.stderr)
     raise typer.Exit(asyncio.run(demonstration.play(out)))
 
 

@@ -20,6 +20,8 @@ from rich.table import Table
 import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
+from consumer.adapters.kafka import topics
+from consumer.cli import demo_discovery
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
 from consumer.domain.subject import Millis
@@ -29,14 +31,14 @@ from consumer.sandbox.amplitude.server import PocketAmplitude
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.sandbox.clock import ScaledClock
 from consumer.service import RequestsStage
-from consumer.settings import AdminSettings, KafkaSettings, ProjectSettings, Settings
+from consumer.settings import AdminSettings, DiscoverySettings, KafkaSettings, ProjectSettings, Settings
 
 DAY_A_SECOND = 86_400.0
 LIMIT_S = 80.0
 WRONG_KEY_S = 4.0
 QUICK = {fault: Schedule(2.0, 2.0) for fault in Fault}
 POLICY = LanePolicy(linger_s=0.5, poll_every_ms=2 * 86_400_000, schedules=QUICK)
-TOPICS = {"dsr.commands": 3, "dsr.outcomes": 3, "dsr.commands.dlq": 1, "dsr.ledger": 3}
+TOPICS = {spec.name: 3 for spec in topics.table(3)} | {"dsr.commands.dlq": 1}
 
 
 @dataclass
@@ -142,20 +144,23 @@ ERASED = "accepted … dispatching … scheduled … submitted … erased … do
 
 
 async def play(console: Console) -> int:
-    """Run the demonstration; returns the exit code. Takes half a minute."""
+    """Run the demonstration; returns the exit code. Takes a minute."""
     console.print("[bold]This is a simulation[/]: an embedded broker and a stand-in for Amplitude, in this process.\n")
     clock = ScaledClock(Millis(time.time_ns() // 1_000_000), DAY_A_SECOND)
     with EmbeddedBroker(TOPICS) as broker:
         async with PocketAmplitude(clock) as pocket:
-            stage = RequestsStage(_settings(broker.bootstrap, pocket), clock, POLICY)
+            settings = _settings(broker.bootstrap, pocket)
+            stage = RequestsStage(settings, clock, POLICY)
             script = Script(broker.bootstrap, clock)
             requests = _ask(script, pocket)  # before anybody listens: a burst must not straddle a simulated midnight
             serving = asyncio.create_task(stage.run())
             try:
-                return await _act(console, script, pocket, serving, requests)
+                code = await _act(console, script, pocket, serving, requests)
             finally:
                 stage.stop()
                 await serving
+            found = await demo_discovery.play(console, settings, clock, pocket)
+            return code if found else 1
 
 
 def _settings(bootstrap: str, pocket: PocketAmplitude) -> Settings:
@@ -169,7 +174,8 @@ def _settings(bootstrap: str, pocket: PocketAmplitude) -> Settings:
             daily_cap=cap,
         )
     kafka = KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo", verify_topics=False)
-    return Settings(kafka=kafka, projects=projects, admin=AdminSettings(port=None))
+    discovery = DiscoverySettings(fingerprint_key=SecretStr("made up for the demo"), processes=1, grace_s=0)
+    return Settings(kafka=kafka, projects=projects, admin=AdminSettings(port=None), discovery=discovery)
 
 
 def _ask(script: Script, pocket: PocketAmplitude) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -190,7 +190,8 @@ def redrive(
         if dry_run:
             _tell(_chosen(read_letters(reader), _progress(connection, reader), places, reason), json=json, dry_run=True)
             return
-        with Redrive(connection.config, kafka.dead_letters, _group(connection), kafka.commands) as run:
+        targets = (kafka.commands, kafka.discovery_commands, kafka.discovery_tasks, kafka.discovery_results)
+        with Redrive(connection.config, kafka.dead_letters, _group(connection), targets) as run:
             done = run.progress(reader.partitions())
             there = read_letters(reader)
             chosen = _chosen(there, done, places, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -63,17 +63,30 @@ def inventory(
     if not connection.has(project):
         raise Refused(Reason.UNKNOWN_PROJECT)
     connection.reach()
-    shelf = _shelf(connection, project)
-    found = shelf.inventories.get(ProjectId(project))
-    if found is None or not found.covered:
+    known = of_project(connection, project)
+    if known is None:
         remark(f"nothing of {project} was scanned yet: `dsr submit discover -p {project}` asks for it")
         raise typer.Exit(1)
     told = Telling(format, output, allow, baseline, fail_on, min_grade)
     with errors_told():
         rules = load(connection.settings.discovery.rules)
-        code = told.tell(_scanned(found, shelf, rules.digest), rules, told.judgement(), origin_of([project]))
-    remark(_covered(found), DIM)
+        code = told.tell(known.scanned, rules, told.judgement(), origin_of([project]))
+    remark(_covered(known.inventory), DIM)
     raise typer.Exit(code)
+
+
+class Known(NamedTuple):
+    """What is known of a project: its inventory, and the same as if it had been one scan."""
+
+    inventory: Inventory
+    scanned: Scanned
+
+
+def of_project(connection: Connection, project: str) -> Known | None:
+    """Read what Kafka remembers of the project; None if nothing of it was scanned. Blocks."""
+    shelf = _shelf(connection, project)
+    found = shelf.inventories.get(ProjectId(project))
+    return Known(found, _scanned(found, shelf)) if found is not None and found.covered else None
 
 
 def _shelf(connection: Connection, project: str) -> Shelf:
@@ -87,7 +100,7 @@ def _shelf(connection: Connection, project: str) -> Shelf:
         return reader.shelf()
 
 
-def _scanned(found: Inventory, shelf: Shelf, rules: str) -> Scanned:
+def _scanned(found: Inventory, shelf: Shelf) -> Scanned:
     """The inventory as if it were one scan, with the bytes and lines of all discoveries that are remembered. How fast
     it was, and by which engines, nobody knows."""
     account: Counter[str] = Counter()
@@ -95,7 +108,7 @@ def _scanned(found: Inventory, shelf: Shelf, rules: str) -> Scanned:
         if discovery.project == found.project:
             account.update(discovery.account)
     tally = Tally(found.tally.seen, found.tally.rows, dict(account))
-    return Scanned(Summary(frozenset(), rules, found.fingerprints, tally), "", 0.0)
+    return Scanned(Summary(frozenset(), "", found.fingerprints, tally), "", 0.0)
 
 
 def _covered(found: Inventory) -> str:

@@ -37,6 +37,11 @@ class Letter:
         return self.told("dsr.reason")
 
     @property
+    def topic(self) -> str:
+        """Where it was read from; empty if nobody said so."""
+        return self.told("__connect.errors.topic")
+
+    @property
     def attempts(self) -> int:
         """How often it has failed so far."""
         text = self.told(ATTEMPTS)

@@ -152,9 +152,8 @@ def _closing(report: Report) -> Iterator[tuple[str, str]]:
         yield f"  {visible(incident.source)}: {visible(incident.message)} ({incident.fault})", "yellow"
     if len(report.scanned.incidents) > MOST_INCIDENTS:
         yield f"  and {len(report.scanned.incidents) - MOST_INCIDENTS:,} more, see --format json", "yellow"
-    digest = report.scanned.summary.rules[:DIGEST]
-    engine = f", {report.scanned.engine} engine" if report.scanned.engine else ""
-    yield f"{plural(report.rule_count, 'rule')} {digest}{engine}", "dim"
+    rules = f"{plural(report.rule_count, 'rule')} {report.scanned.summary.rules[:DIGEST]}".rstrip()
+    yield f"{rules}, {report.scanned.engine} engine" if report.scanned.engine else rules, "dim"
 
 
 def _headline(report: Report) -> str:

@@ -246,14 +246,15 @@ def ask(kafka, names, span):
 
 
 def drive(options, server, crew, outcomes, dice):
-    """Strike now and then until all discoveries are done."""
+    """Strike evenly from the first hours to the last, until all discoveries are done."""
     planned = [crew.kill] * options.kills + [crew.freeze] * options.stops
     dice.shuffle(planned)
-    until = time.monotonic() + PATIENCE_S
+    strikes, until = len(planned), time.monotonic() + PATIENCE_S
     while len(done(outcomes)) < 2 * options.projects and time.monotonic() < until:
-        outcomes.read(dice.uniform(2, 6))
+        outcomes.read(dice.uniform(1, 3))
         server.run(lambda: misbehave(server.pocket, dice.choices(MISBEHAVIOUR, k=2)))
-        if planned:
+        exported = sum(len(app.exports) for app in server.pocket.counters.apps.values())
+        if planned and exported * (strikes + 1) >= options.hours * (strikes + 1 - len(planned)):
             planned.pop()(dice.choice(crew.names))
         crew.mend()
         hours = {o["discovery_id"]: o["hours"]["open"] for o in outcomes.records if o["hours"]}

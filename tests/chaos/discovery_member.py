@@ -34,9 +34,10 @@ def settings(told):
         admin=AdminSettings(port=None),
         discovery=DiscoverySettings(
             fingerprint_key="the same for all members",
-            processes=1,
+            processes=told.get("processes", 1),
             grace_s=told.get("grace_s", 1.0),
             longest_window_hours=told.get("longest", 2),
+            engine=told.get("engine", "auto"),
         ),
     )
 

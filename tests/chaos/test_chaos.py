@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos import run
+from tests.chaos import discovery, run
 from tests.kafka.local_kafka import LocalKafka
 
 
@@ -12,4 +12,13 @@ def test_the_promise_is_kept_while_members_broker_and_amplitude_fail(dedicated_k
     given = {"commands": 500, "projects": 6, "kills": 3, "stops": 1, "broker-kills": 1, "least-hits": 1}
     options = run.parser().parse_args([f"--{name}={value}" for name, value in given.items()])
     rows, kept = run.rehearse(options, dedicated_kafka, tmp_path)
+    assert kept, [row for row in rows if row[2] is False]
+
+
+@pytest.mark.slow
+def test_every_hour_is_counted_while_workers_and_exports_fail(dedicated_kafka: LocalKafka, tmp_path):
+    """0 hours lost or answered twice; inventory, evidence and bytes as computed apart."""
+    given = {"hours": 60, "projects": 3, "kills": 4, "stops": 1, "least-hits": 1, "longest": 2}
+    options = discovery.parser().parse_args([f"--{name}={value}" for name, value in given.items()])
+    rows, kept = discovery.rehearse(options, dedicated_kafka, tmp_path)
     assert kept, [row for row in rows if row[2] is False]

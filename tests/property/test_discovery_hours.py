@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from consumer.domain.discovery.command import DiscoveryId, Order, OrderKind
 from consumer.domain.discovery.discovery import Answer, State, answer, begin, extended, over
 from consumer.domain.discovery.outcome import hours_of
-from consumer.domain.discovery.planning import DEPTH, Policy, plan
+from consumer.domain.discovery.planning import DEPTH, REISSUE_MS, Policy, plan
 from consumer.domain.errors import Reason
 from consumer.domain.hours import Span, count, joined, without
 
@@ -113,11 +113,10 @@ def test_slots_bound_what_is_issued(slots, hours):
 
 def test_a_window_that_nobody_answers_is_issued_again():
     discovery, fresh = plan(begin(order(START, START), [], START, 0), 1, START, Policy(), 1_000)
-    day = 24 * 3_600_000
-    assert plan(discovery, 1, START, Policy(), 1_000 + day)[1] == []
-    late, again = plan(discovery, 1, START, Policy(), 1_001 + day)
+    assert plan(discovery, 1, START, Policy(), 1_000 + REISSUE_MS)[1] == []
+    late, again = plan(discovery, 1, START, Policy(), 1_001 + REISSUE_MS)
     assert [each.span for each in again] == [each.span for each in fresh]
-    assert [each.since for each in late.issued] == [1_001 + day]
+    assert [each.since for each in late.issued] == [1_001 + REISSUE_MS]
 
 
 def test_windows_grow_to_the_target_and_not_beyond():

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLOWS = ("turn.py", "requests.py", "desk.py", "ledger/*.py", "lanes/*.py")
-WIRING = {"consumer.service", "consumer.settings", "consumer.cli"}
+FLOWS = ("turn.py", "requests.py", "desk.py", "ledger/*.py", "lanes/*.py", "discovery/*.py")
+WIRING = {"consumer.service", "consumer.discovery_service", "consumer.settings", "consumer.cli"}
 
 
 def imports(path):

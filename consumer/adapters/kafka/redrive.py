@@ -44,10 +44,13 @@ def progress(config: Mapping[str, Any], topic: str, group: str, partitions: Iter
 
 
 class Redrive:
-    """One run. Use as a context manager: entering ends what another run left open, so read `progress` afterwards."""
+    """One run. Use as a context manager: entering ends what another run left open, so read `progress` afterwards.
 
-    def __init__(self, config: Mapping[str, Any], topic: str, group: str, target: str) -> None:
-        self._config, self._topic, self._group, self._target = config, topic, group, target
+    A letter goes back to the topic that it was read from, if that is one of `targets`, else to the first of them.
+    """
+
+    def __init__(self, config: Mapping[str, Any], topic: str, group: str, targets: Sequence[str]) -> None:
+        self._config, self._topic, self._group, self._targets = config, topic, group, targets
 
     def __enter__(self) -> Self:
         own = {"partitioner": "murmur2_random", "message.max.bytes": 2 * COMMAND_BYTES, "log_level": 0}
@@ -89,7 +92,8 @@ class Redrive:
             self._producer.begin_transaction()
             for letter in part:
                 headers: Any = list(letter.onward())
-                self._producer.produce(self._target, letter.value, letter.key, headers=headers)
+                target = letter.topic if letter.topic in self._targets else self._targets[0]
+                self._producer.produce(target, letter.value, letter.key, headers=headers)
             self._producer.send_offsets_to_transaction(places, self._consumer.consumer_group_metadata(), CALL_S)
             self._producer.commit_transaction(CALL_S)
         except KafkaException as error:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from consumer.domain.deadline import DAY_MS
 from consumer.domain.discovery.discovery import Discovery, Issued, next_own
 from consumer.domain.hours import Hour, Span, Spans
 from consumer.domain.subject import Millis
 
 DEPTH = 2
 """Windows of one slot that are issued at a time: one that is scanned and one that waits."""
-REISSUE_MS = 24 * 3_600_000
-"""A window without an answer for so long is issued again. Its task may have been lost with its topic."""
+REISSUE_MS = 15 * DAY_MS
+"""A window without an answer for so long is issued again. Tasks are kept for fourteen days: one that only waits for its
+turn in a long queue is still there, and is not issued twice."""
 
 
 class Policy(NamedTuple):

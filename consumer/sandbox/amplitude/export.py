@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -164,7 +164,7 @@ class _Sink(io.RawIOBase):
         return data
 
 
-def zipped(parts: list[Part], moment: datetime) -> Iterator[bytes]:
+def zipped(parts: Iterable[Part], moment: datetime) -> Iterator[bytes]:
     """The archive of these members, a piece for each and one for the directory."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w") as archive:
