@@ -8,7 +8,8 @@ from typing import Any
 
 import schemas
 from consumer.adapters.avro.codec import Codec
-from consumer.adapters.discovery_wire import evidence_in, origin_in, refused_out, seen_in, seen_out
+from consumer.adapters.discovery_wire import refused_out
+from consumer.adapters.tally_wire import evidence_in, origin_in, seen_in, seen_out
 from consumer.discovery.draft import Shelf
 from consumer.discovery.inventory import Inventory, Mark
 from consumer.domain.discovery.command import DiscoveryId

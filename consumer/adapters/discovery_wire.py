@@ -1,17 +1,12 @@
-"""Between discovery's values and the records of its wire contracts. No decisions: one field beside the other.
-
-Names of fields and event types come from other people's JSON and may hold lone surrogates, which no UTF-8 has: they
-are written as escapes.
-"""
+"""Between discovery's values and the records of its wire contracts. No decisions: one field beside the other."""
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
+from consumer.adapters.tally_wire import evidence_out, parts_out, plain_text, tally_in
 from consumer.discovery.draft import Task
 from consumer.discovery.inventory import DataType
 from consumer.discovery.results import Result
@@ -21,15 +16,9 @@ from consumer.domain.discovery.outcome import FieldChange, Outcome
 from consumer.domain.errors import Reason
 from consumer.domain.hours import Span, hour_of, start_of
 from consumer.domain.subject import Millis, ProjectId
-from scanner.evidence import Evidence, Field, Key, Origin
-from scanner.findings import Reason as Why
-from scanner.summary import Tally
+from scanner.evidence import Key
 
 Record = dict[str, Any]
-
-PART_BYTES = 700_000
-"""Of one record of a result, by estimate; a record may have a megabyte."""
-_ROW_BYTES, _FIELD_BYTES = 1_500, 24
 
 
 def _window(span: Span) -> Record:
@@ -85,33 +74,13 @@ def results_out(result: Result, now: Millis) -> list[Record]:
         "seconds": result.seconds,
         "occurred_time": now,
     }
-    parts = list(_parts(result.tally)) or [([], [])]
+    parts = list(parts_out(result.tally)) or [([], [])]
     return [
         common
         | {"part": number, "parts": len(parts), "seen": seen, "rows": rows}
         | {"account": dict(result.answer.account) if number == 1 else {}}
         for number, (seen, rows) in enumerate(parts, 1)
     ]
-
-
-def _parts(tally: Tally) -> Iterator[tuple[list[Record], list[Record]]]:
-    seen: list[Record] = []
-    rows: list[Record] = []
-    size = 0
-    for place, events in tally.seen.items():
-        seen.append(_seen_out(place, events))
-        size += _FIELD_BYTES + 4 * (len(place.event_type) + len(place.path))
-        if size >= PART_BYTES:
-            yield seen, rows
-            seen, rows, size = [], [], 0
-    for key, evidence in tally.rows.items():
-        rows.append(_row_out(key, evidence, tally.origins.get(key)))
-        size += _ROW_BYTES + 4 * (len(key.event_type) + len(key.path))
-        if size >= PART_BYTES:
-            yield seen, rows
-            seen, rows, size = [], [], 0
-    if seen or rows:
-        yield seen, rows
 
 
 def result_in(record: Record) -> Result:
@@ -124,7 +93,7 @@ def result_in(record: Record) -> Result:
         project=ProjectId(record["project"]),
         slot=record["slot"],
         answer=Answer(_span(record), State(record["state"]), reason, archive, account),
-        tally=_tally(record["seen"], record["rows"]),
+        tally=tally_in(record["seen"], record["rows"]),
         rules=record["rules"] or "",
         fingerprints=record["key"] or "",
         engine=record["engine"] or "",
@@ -134,96 +103,17 @@ def result_in(record: Record) -> Result:
     )
 
 
-def _tally(seen: Iterable[Record], rows: Iterable[Record]) -> Tally:
-    """Names that differed in lone surrogates only may have become the same: then they are counted together."""
-    total = Tally(seen_in(seen))
-    for row in rows:
-        key = _key(row)
-        origin = origin_in(row)
-        one = Tally(rows={key: evidence_in(row, row["distinct"])}, origins={key: origin} if origin else {})
-        total = (
-            total + one
-            if key in total.rows
-            else replace(total, rows={**total.rows, **one.rows}, origins={**total.origins, **one.origins})
-        )
-    return total
-
-
-def seen_in(records: Iterable[Record]) -> dict[Field, int]:
-    """Counters of fields."""
-    seen: dict[Field, int] = {}
-    for each in records:
-        place = Field(each["event_type"], each["path"])
-        seen[place] = seen.get(place, 0) + each["events"]
-    return seen
-
-
-def seen_out(seen: Mapping[Field, int]) -> list[Record]:
-    """Counters of fields, in a fixed order."""
-    return [_seen_out(place, events) for place, events in sorted(seen.items())]
-
-
-def _seen_out(place: Field, events: int) -> Record:
-    return {"event_type": _text(place.event_type), "path": _text(place.path), "events": events}
-
-
-def _row_out(key: Key, evidence: Evidence, origin: Origin | None) -> Record:
-    return _evidence_out(key, evidence, origin) | {
-        "hits": list(evidence.hits),
-        "distinct": evidence.distinct.to_bytes(),
-    }
-
-
-def _evidence_out(key: Key, evidence: Evidence, origin: Origin | None) -> Record:
-    return {
-        "event_type": _text(key.event_type),
-        "path": _text(key.path),
-        "data_type": key.data_type,
-        "reasons": list(evidence.reasons.words),
-        "via": list(evidence.via.words),
-        "shapes": [
-            {"fingerprint": _signed(shape.fingerprint), "masked": _text(shape.masked)} for shape in evidence.shapes
-        ],
-        "first_hour": evidence.first_hour,
-        "last_hour": evidence.last_hour,
-        "app_version": origin.app_version if origin else "",
-        "library": origin.library if origin else "",
-    }
-
-
-def _key(record: Record) -> Key:
-    return Key(record["event_type"], record["path"], record["data_type"])
-
-
-def evidence_in(record: Record, sketch: bytes) -> Evidence:
-    """The counters of a row or a line, without what was concluded from its column."""
-    told = {
-        "hits": record["hits"],
-        "reasons": record["reasons"],
-        "via": record["via"],
-        "distinct": base64.b64encode(sketch).decode(),
-        "shapes": [[f"{each['fingerprint'] & _ALL:x}", each["masked"]] for each in record["shapes"]],
-        "hours": [record["first_hour"], record["last_hour"]],
-    }
-    evidence = Evidence.from_json(told)
-    return replace(evidence, reasons=evidence.reasons & ~(Why.COLUMN | Why.FIELD))
-
-
-def origin_in(record: Record) -> Origin | None:
-    """Version and library of an event with it, if an event told them."""
-    told = Origin(record["first_hour"], record["app_version"], record["library"])
-    return told if told.app_version or told.library else None
-
-
 def inventory_key(project: ProjectId, key: Key) -> bytes:
     """The key of a line of the inventory: a JSON array of project, event type, path and data type."""
-    return json.dumps([project, _text(key.event_type), _text(key.path), key.data_type], ensure_ascii=False).encode()
+    return json.dumps(
+        [project, plain_text(key.event_type), plain_text(key.path), key.data_type], ensure_ascii=False
+    ).encode()
 
 
 def inventory_out(line: DataType, now: Millis) -> Record:
     """A `DataType`."""
     row, mark = line.row, line.mark
-    return _evidence_out(row.key, line.evidence, line.origin) | {
+    return evidence_out(row.key, line.evidence, line.origin) | {
         "project": line.project,
         "grade": row.grade.word,
         "state": "dirty" if mark.dirty else "clean",
@@ -276,8 +166,8 @@ def refused_out(refused: Mapping[Reason, int]) -> list[Record]:
 
 def _field_out(change: FieldChange) -> Record:
     return {
-        "event_type": _text(change.event_type),
-        "path": _text(change.path),
+        "event_type": plain_text(change.event_type),
+        "path": plain_text(change.path),
         "state": "dirty" if change.dirty else "clean",
         "data_types": list(change.data_types),
         "grade": change.grade,
@@ -285,14 +175,3 @@ def _field_out(change: FieldChange) -> Record:
         "app_version": change.app_version or None,
         "library": change.library or None,
     }
-
-
-_ALL = (1 << 64) - 1
-
-
-def _signed(number: int) -> int:
-    return number - (1 << 64) if number >> 63 else number
-
-
-def _text(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -15,13 +15,14 @@ import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka import desk
 from consumer.adapters.kafka.reading import Positions
+from consumer.cli import discovery_stories as stories
 from consumer.cli.connection import Connection, connect
 from consumer.cli.options import AsJson, Embedded, File, now
-from consumer.cli.printing import BAD, DIM, emit, err, iso, out, plural, remark, say
+from consumer.cli.printing import BAD, DIM, emit, err, remark, say
 from consumer.cli.sending import ensure, explained
 from consumer.domain.discovery.command import parse
 from consumer.domain.discovery.discovery import ENDS, Stage
-from consumer.domain.errors import Poison, Reason, Refused
+from consumer.domain.errors import Reason, Refused
 from consumer.domain.hours import Hour, hour_of, start_of
 from consumer.domain.hours import parse as parsed_hour
 
@@ -167,11 +168,11 @@ def _follow(connection: Connection, codec: Codec, discovery: str, start: Positio
     try:
         with connection.discoveries() as reader, _moving(shown=not json) as move:
             for record in reader.follow(start):
-                outcome = outcome_of(codec, record.value) if record else None
+                outcome = stories.outcome_of(codec, record.value) if record else None
                 if outcome is None or outcome["discovery_id"] != discovery:
                     continue
                 if json:
-                    emit(as_json(outcome))
+                    emit(stories.as_json(outcome))
                 move(outcome)
                 if outcome["stage"] in ENDS and outcome["kind"] == "stage":
                     last = outcome
@@ -181,7 +182,7 @@ def _follow(connection: Connection, codec: Codec, discovery: str, start: Positio
     if last is None:
         return 1
     if not json:
-        tell(last)
+        stories.tell(last)
     return 0 if last["stage"] == Stage.DONE else 1
 
 
@@ -189,7 +190,7 @@ def _follow(connection: Connection, codec: Codec, discovery: str, start: Positio
 def _moving(*, shown: bool) -> Iterator[Any]:
     """A bar of hours on a terminal; elsewhere a line for each field that is found, and nothing for progress."""
     if not shown or not err.is_terminal:
-        yield lambda outcome: tell(outcome) if shown and outcome["kind"] == "field" else None
+        yield lambda outcome: stories.tell(outcome) if shown and outcome["kind"] == "field" else None
         return
     told = TextColumn("{task.completed:,.0f} of {task.total:,.0f} h, {task.fields[megabytes]:,.0f} MB of text")
     with Bar(BarColumn(), told, TimeElapsedColumn(), console=err, transient=True) as bar:
@@ -197,68 +198,9 @@ def _moving(*, shown: bool) -> Iterator[Any]:
 
         def move(outcome: Fields) -> None:
             if outcome["kind"] == "field":
-                bar.console.print(line(outcome), style=style_of(outcome), highlight=False, markup=False)
+                bar.console.print(stories.line(outcome), style=stories.style_of(outcome), highlight=False, markup=False)
             if hours := outcome["hours"]:
                 text = outcome["account"].get("text_scanned", 0) / 1e6
                 bar.update(task, total=hours["total"], completed=hours["total"] - hours["open"], megabytes=text)
 
         yield move
-
-
-def outcome_of(codec: Codec, value: bytes | None) -> Fields | None:
-    """The decoded `DiscoveryOutcome`; None for a record that this version cannot read."""
-    try:
-        return codec.decode(schemas.DISCOVERY_OUTCOMES, value)
-    except Poison:
-        return None
-
-
-def subject_of(outcome: Fields) -> str | None:
-    """The discovery it is about."""
-    discovery: str | None = outcome["discovery_id"]
-    return discovery
-
-
-def as_json(outcome: Fields) -> Fields:
-    """The `DiscoveryOutcome` with its times in ISO 8601."""
-    return outcome | {name: iso(outcome[name]) for name in ("from_hour", "to_hour", "occurred_time")}
-
-
-def line(outcome: Fields) -> str:
-    """One line: when, which discovery, where, what, and how far it is."""
-    where = outcome["project"] or "-"
-    when = iso(outcome["occurred_time"])
-    return f"{when}  {outcome['discovery_id'] or '(none)':<36}  {where:<12}  {_what(outcome)}"
-
-
-def _what(outcome: Fields) -> str:
-    if (field := outcome["field"]) is not None:
-        return f"field {field['state']}: {', '.join(field['data_types'])} in {field['event_type']} {field['path']}"
-    said = f"{outcome['stage']}({outcome['reason']})" if outcome["reason"] else str(outcome["stage"])
-    if outcome["kind"] == "reply":
-        return f"answer: duplicate, {said}" if outcome["duplicate_of"] else f"answer: {said}"
-    return f"{said}  {_hours(outcome)}" if outcome["hours"] else said
-
-
-def _hours(outcome: Fields) -> str:
-    hours = outcome["hours"]
-    parts = [f"{hours[name]:,} {name}" for name in ("scanned", "empty", "known", "refused", "open") if hours[name]]
-    text = outcome["account"].get("text_scanned", 0)
-    size = f"; {text / 1e6:,.1f} MB of text" if text else ""
-    dirty = outcome["dirty_fields"]
-    fields = f"; {plural(dirty, 'dirty field')}" if dirty is not None and outcome["stage"] in ENDS else ""
-    return f"{plural(hours['total'], 'hour')} ({', '.join(parts) or 'none'}){size}{fields}"
-
-
-def style_of(outcome: Fields) -> str | None:
-    """Green for what ended well, red for what did not, yellow for a field that holds personal data."""
-    if (field := outcome["field"]) is not None:
-        return "yellow" if field["state"] == "dirty" else "green"
-    if outcome["stage"] == Stage.DONE:
-        return "yellow" if outcome["hours"] and outcome["hours"]["refused"] else "green"
-    return "red" if outcome["stage"] in ENDS else None
-
-
-def tell(outcome: Fields) -> None:
-    """Print it for people."""
-    say(line(outcome), style_of(outcome) if out.is_terminal else None)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from consumer.cli.printing import iso, out, say, slack
+from consumer.cli.sending import outcome_of
 from consumer.domain.lifecycle import ENDS
+
+__all__ = ["as_json", "line", "outcome_of", "style_of", "subject_of", "tell", "word"]
 
 _TIMES = ("submitted_time", "deadline", "expected_completion_time", "occurred_time")
 _WELL = frozenset({"done", "not_found", "cancelled", "erased"})

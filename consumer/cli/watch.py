@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import signal
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 from confluent_kafka import OFFSET_BEGINNING
 
 from consumer.adapters.kafka.reading import Positions, TopicReader
-from consumer.cli import discoveries, sending, stories
+from consumer.cli import discovery_stories, stories
 from consumer.cli.connection import connect
 from consumer.cli.options import AsJson, Embedded, File, Since
 from consumer.cli.printing import DIM, emit, remark
@@ -53,7 +53,7 @@ def watch(
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         connection.reach()
-        told = discoveries if of_discoveries else stories
+        told = discovery_stories if of_discoveries else stories
         topic = connection.discoveries() if of_discoveries else connection.outcomes()
         about = str(request) if request else None
         with connection.codec() as codec, topic as reader:
@@ -81,6 +81,6 @@ def _start(reader: TopicReader, request: UUID | None, since: int | None) -> Posi
     return dict.fromkeys(reader.partitions(), OFFSET_BEGINNING) if request else None
 
 
-def _after(outcome: sending.Fields, since: int | None) -> bool:
+def _after(outcome: dict[str, Any], since: int | None) -> bool:
     """A record may have been written later than what it says was decided."""
     return since is None or outcome["occurred_time"] >= since

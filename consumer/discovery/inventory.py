@@ -22,8 +22,9 @@ from scanner.report.model import KINDS
 from scanner.rules.model import RuleSet
 from scanner.summary import Summary, Tally
 
-BUCKETS = 64
-"""Records that the counters of clean and dirty fields are spread over, so that none grows beyond a megabyte."""
+BUCKETS = 256
+"""Records that the counters of a project's fields are spread over, so that none grows beyond a megabyte. For good: a
+field that moved to another bucket would be read back from both."""
 
 CLEAN_AFTER_HOURS = 24
 """A field is clean again when it was seen in so many upload hours after its last finding, without another."""

@@ -13,6 +13,7 @@ from confluent_kafka import Producer
 import schemas
 from consumer.adapters.kafka.reading import TopicReader
 from consumer.adapters.kafka.redrive import TRANSACTION, progress
+from consumer.cli.embedded import TOPICS
 from consumer.domain.halt import Halt
 from tests.fakes.commands import fields
 from tests.integration import intake_worker
@@ -225,12 +226,7 @@ def test_a_reader_starts_where_a_time_is(rehearsal):
 def test_topics_are_made_and_judged_for_programs(kafka_bootstrap, tmp_path):
     """One object a topic, then one a flaw; nothing when all is well."""
     prefix, file = uuid4().hex[:8], tmp_path / "dsr.toml"
-    names = {
-        "commands": f"{prefix}.c",
-        "outcomes": f"{prefix}.o",
-        "dead_letters": f"{prefix}.d",
-        "ledger": f"{prefix}.l",
-    }
+    names = {name: f"{prefix}.{name}" for name in TOPICS}
     lines = [f'{name} = "{topic}"' for name, topic in names.items()]
     file.write_text("\n".join(["[kafka]", f'bootstrap_servers = "{kafka_bootstrap}"', *lines]), "utf-8")
 

@@ -12,6 +12,9 @@ from consumer.domain.deadline import DAY_MS
 from consumer.domain.errors import Fatal, Reason
 from tests.kafka.local_kafka import free_port
 
+DISCOVERYS_OWN = {Role.DISCOVERY_RESULTS, Role.DISCOVERY_LEDGER, Role.INVENTORY}
+"""What must have the partitions of discovery's commands."""
+
 
 @pytest.fixture
 def specs(kafka_admin):
@@ -42,12 +45,13 @@ def test_topics_that_do_not_exist_are_found_missing(kafka_bootstrap, specs):
 def test_every_flaw_is_found(kafka_bootstrap, kafka_admin, specs):
     """A ledger that deletes and has other partitions, dead letters too small, and commands kept too shortly."""
     conf = {"bootstrap.servers": kafka_bootstrap}
-    commands, outcomes, dead_letters, ledger = specs
+    commands, outcomes, dead_letters, ledger, *discovery = specs
     wrong = [
         replace(commands, retention_ms=DAY_MS, max_message_bytes=COMMAND_BYTES - 1),
         outcomes,
         replace(dead_letters, max_message_bytes=COMMAND_BYTES),
         replace(ledger, partitions=2, cleanup=Cleanup.DELETE, settings=()),
+        *(replace(spec, partitions=2) if spec.role in DISCOVERYS_OWN else spec for spec in discovery),
     ]
     new = [NewTopic(spec.name, spec.partitions, 1, config=spec.config()) for spec in wrong]
     for done in kafka_admin.create_topics(new).values():
@@ -58,18 +62,19 @@ def test_every_flaw_is_found(kafka_bootstrap, kafka_admin, specs):
         (dead_letters.name, Flaw.MESSAGE_LIMIT),
         (ledger.name, Flaw.PARTITIONS_DIFFER),
         (ledger.name, Flaw.CLEANUP_POLICY),
-    }
+    } | {(spec.name, Flaw.PARTITIONS_DIFFER) for spec in discovery if spec.role in DISCOVERYS_OWN}
 
 
 def test_more_than_asked_for_is_no_flaw(kafka_bootstrap, kafka_admin, specs):
     """Longer retention, also an endless one, and larger limits; dead letters follow the commands' limit."""
     conf = {"bootstrap.servers": kafka_bootstrap}
-    commands, outcomes, dead_letters, ledger = specs
+    commands, outcomes, dead_letters, ledger, *discovery = specs
     generous = [
         replace(commands, retention_ms=-1, max_message_bytes=2 * COMMAND_BYTES),
         replace(outcomes, retention_ms=365 * DAY_MS),
         dead_letters,
         ledger,
+        *discovery,
     ]
     create(conf, generous)
     assert [(each.topic, each.flaw) for each in check(conf, specs)] == [(dead_letters.name, Flaw.MESSAGE_LIMIT)]

@@ -9,8 +9,9 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
 from consumer.adapters.discovery_ledger import ShelfReader
 from consumer.adapters.discovery_messages import DiscoveryTopics, messages_of
-from consumer.adapters.discovery_wire import PART_BYTES, inventory_key, result_in, results_out, task_in
+from consumer.adapters.discovery_wire import inventory_key, result_in, results_out, task_in
 from consumer.adapters.kafka.topics import COMMAND_BYTES
+from consumer.adapters.tally_wire import PART_BYTES
 from consumer.discovery.draft import Shelf
 from consumer.discovery.results import Assembly, Result
 from consumer.domain.discovery.discovery import Answer, State

@@ -30,7 +30,8 @@ from consumer.ports import Clock
 from consumer.turn import Partition, Record
 
 POLL_S = 0.1
-TURN_RECORDS = 100
+TURN_RECORDS = 20
+"""A result's record may have almost a megabyte, and a transaction fifteen seconds."""
 DEFER_S = 1.0
 
 Place = tuple[str, Partition]
