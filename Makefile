@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 FUZZ_SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types bench bench-scanner chaos fuzz clean
+.PHONY: help install demo test check lint types bench bench-scanner bench-discovery chaos chaos-discovery fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,13 @@ bench-scanner: $(STAMP)  ## the scanner against inflating alone, against other s
 
 chaos: $(STAMP)  ## kill, freeze and fault everything under 10,000 requests, and judge the outcomes (about 4 minutes)
 	$(BIN)/python -m tests.chaos.run
+
+chaos-discovery: $(STAMP)  ## the same for discovery: 500 windows, three workers, and the truth beside it (about 8 minutes)
+	$(BIN)/python -m tests.chaos.discovery
+
+bench-discovery: $(STAMP)  ## an export of 4 GB through a worker, and a simulation of a hundred (15 minutes, 4 GB of disk)
+	$(BIN)/python -m tests.benchmarks.discovery_stream
+	$(BIN)/python -m tests.benchmarks.discovery_simulation
 
 fuzz: $(STAMP)  ## compare the scanner's engines, then fuzz its kernel under sanitizers, FUZZ_SECONDS (an hour) each
 	$(BIN)/python -m tests.fuzz.differential all --seconds $(FUZZ_SECONDS)

@@ -85,11 +85,11 @@ def main(given=None):
 
 def parser():
     made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--hours", type=int, default=500, help="of all projects together")
+    made.add_argument("--hours", type=int, default=501, help="of all projects together")
     made.add_argument("--projects", type=int, default=3)
     made.add_argument("--members", type=int, default=3)
-    made.add_argument("--kills", type=int, default=15)
-    made.add_argument("--stops", type=int, default=2)
+    made.add_argument("--kills", type=int, default=20)
+    made.add_argument("--stops", type=int, default=3)
     made.add_argument("--least-hits", type=int, default=5, help="exports that a strike broke off")
     made.add_argument("--events", type=int, default=60, help="in each hour")
     made.add_argument("--bytes-per-s", type=float, default=20_000, help="of an export: slow, to be hit")
