@@ -93,12 +93,12 @@
     const facts = [
       [number.format(totals.lines), totals.lines === 1 ? "event read" : "events read"],
       [size(totals.text_bytes), `from ${plural(origin.inputs.length, "input")}`],
-      [`${number.format(Math.round(totals.megabytes_per_second))} MB/s`, `${origin.seconds.toFixed(1)} s, ${origin.engine} engine`],
+      origin.seconds && [`${number.format(Math.round(totals.megabytes_per_second))} MB/s`, `${origin.seconds.toFixed(1)} s, ${origin.engine} engine`],
       totals.unaccounted_bytes
         ? [size(Math.abs(totals.unaccounted_bytes)), "not accounted for", "bad"]
         : [skipped ? size(skipped) : "Nothing", "skipped; every byte accounted for", skipped ? "" : "good"],
     ];
-    at("facts").append(...facts.map(([value, label, tone]) => make("li", { class: tone || "" }, make("b", {}, value), make("span", {}, label))));
+    at("facts").append(...facts.filter(Boolean).map(([value, label, tone]) => make("li", { class: tone || "" }, make("b", {}, value), make("span", {}, label))));
   }
 
   // The map: a line for each type and field, a column for each event type. Fill says the grade, size the share.
@@ -282,9 +282,9 @@
     const lines = [
       ["Inputs", codes(origin.inputs)], ["Archives", origin.sources.length && codes(origin.sources)],
       ["Findings from", origin.window[0] && `${origin.window[0]}:00 to ${origin.window[1]}:00, event time`],
-      ["Rules", chips([origin.rules])], ["", plural(origin.rule_count, "rule")],
+      [origin.rules ? "Rules" : "", origin.rules && chips([origin.rules])], [origin.rules ? "" : "Rules", plural(origin.rule_count, "rule")],
       ["Scanned", origin.started.replace("T", " ").replace("+00:00", " UTC")],
-      ["Engine", `${origin.engine}, ${plural(origin.processes, "process", "processes")}`], ["Version", origin.version],
+      ["Engine", origin.engine && `${origin.engine}, ${plural(origin.processes, "process", "processes")}`], ["Version", origin.version],
     ];
     at("origin").append(...lines.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   }
