@@ -14,9 +14,9 @@ from consumer.domain.discovery.discovery import Answer, Discovery, Stage, State,
 from consumer.domain.discovery.outcome import Kind, ended, refusal, reply, step
 from consumer.domain.discovery.planning import Policy, plan
 from consumer.domain.errors import Poison, Reason, Refused
-from consumer.domain.hours import newest_final
+from consumer.domain.hours import Hour, newest_final
 from consumer.domain.routing import MAX_HOPS, partition_of
-from consumer.domain.subject import OrgId, ProjectId
+from consumer.domain.subject import CommandId, OrgId, ProjectId
 from consumer.requests import REROUTED, traceparent_of
 from consumer.turn import Partition, Record, Reroute
 from scanner.rules.model import RuleSet
@@ -106,7 +106,7 @@ class DiscoveryDesk:
                 elif discovery.project in slots:
                     self._plan(draft, partition, discovery, newest, slots[discovery.project])
 
-    def _plan(self, draft: Draft, partition: Partition, discovery: Discovery, newest: Any, slots: int) -> None:
+    def _plan(self, draft: Draft, partition: Partition, discovery: Discovery, newest: Hour, slots: int) -> None:
         known = discovery
         if discovery.continuous:
             discovery = extended(discovery, newest, draft.taken(partition, discovery.project))
@@ -132,7 +132,7 @@ def _judged(result: Result, inventory: Inventory) -> Answer:
 
 def _progressed(draft: Draft, partition: Partition, discovery: Discovery) -> None:
     """Say how far it is, when that is worth saying, and that it is done."""
-    if ended(discovery):
+    if ended(discovery) or discovery.stage is Stage.ACCEPTED:
         return
     if over(discovery):
         done = discovery._replace(stage=Stage.DONE, ended=draft.now)
@@ -169,7 +169,7 @@ class _Case:
         else:
             self._answer(known, known.commands[0])
 
-    def _answer(self, known: Discovery, duplicate_of: Any) -> None:
+    def _answer(self, known: Discovery, duplicate_of: CommandId) -> None:
         self.draft.outcomes.append(reply(self.to, known.stage, self.draft.now, duplicate_of=duplicate_of))
 
     def _start(self) -> None:

@@ -115,7 +115,11 @@ def _event(dice: Random, app: str, hour: Hour, number: int) -> tuple[dict[str, A
 
 def _properties(dice: Random, event_type: str) -> tuple[dict[str, Any], set[tuple[str, str]]]:
     """The properties of one event, and what of personal data stands in them, by path."""
-    properties: dict[str, Any] = {"page": f"/p/{dice.randrange(400)}", "order": f"ord_{dice.randrange(99_999)}", "tags": ["a", "b"]}
+    properties: dict[str, Any] = {
+        "page": f"/p/{dice.randrange(400)}",
+        "order": f"ord_{dice.randrange(99_999)}",
+        "tags": ["a", "b"],
+    }
     planted: set[tuple[str, str]] = set()
 
     def plant(name: str, value: str, data_type: str) -> None:
