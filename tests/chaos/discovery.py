@@ -36,6 +36,7 @@ from consumer.sandbox.amplitude.shelf import MadeUp
 from consumer.sandbox.amplitude.thread import PocketThread
 from consumer.sandbox.clock import ScaledClock
 from tests.chaos.discovery_member import SESSION_MS
+from tests.chaos.table import tell
 from tests.kafka.local_kafka import LocalKafka
 
 ROOT = Path(__file__).parents[2]
@@ -74,8 +75,7 @@ def main(given=None):
     finally:
         kafka.stop()
     rows.append(("seconds in all", round(time.monotonic() - began), None))
-    for name, value, right in rows:
-        print(f"{name:.<46} {value!s:<28} {'' if right is None else 'ok' if right else 'WRONG'}")
+    tell(rows)
     if kept:
         shutil.rmtree(directory)
     else:

@@ -25,6 +25,7 @@ from consumer.sandbox.clock import ScaledClock
 from tests.chaos import judge
 from tests.chaos.crew import AIMS, Crew
 from tests.chaos.feed import Feed
+from tests.chaos.table import tell
 from tests.chaos.witness import Witness
 from tests.integration.intake_worker import topics
 from tests.integration.member import SESSION_MS
@@ -58,8 +59,7 @@ def main(given=None):
     finally:
         kafka.stop()
     rows.append(("seconds in all", round(time.monotonic() - began), None))
-    for name, value, right in rows:
-        print(f"{name:.<42} {value!s:<28} {'' if right is None else 'ok' if right else 'WRONG'}")
+    tell(rows)
     if kept and not options.keep:
         shutil.rmtree(directory)
     else:
