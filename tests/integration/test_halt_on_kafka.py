@@ -5,6 +5,7 @@ import time
 import pytest
 from confluent_kafka import Producer
 
+from consumer.adapters.kafka.topics import REQUESTS
 from consumer.domain.errors import Deferred, Fatal, Reason
 from consumer.domain.halt import HALT_KEY, MOST_IN_WINDOW
 from consumer.domain.routing import partition_of
@@ -138,6 +139,6 @@ def told(members, **changed):
 def test_the_service_refuses_topics_that_would_lose_or_repeat_a_command(members, changed, reason):
     """Checked before it joins the group; lesser flaws are only logged."""
     with pytest.raises(Fatal) as refused:
-        verify_topics(told(members, **changed))
+        verify_topics(told(members, **changed), REQUESTS)
     assert refused.value.reason is reason
-    verify_topics(told(members))
+    verify_topics(told(members), REQUESTS)
