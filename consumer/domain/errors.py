@@ -49,6 +49,9 @@ class Reason(StrEnum):
     UNKNOWN_DISCOVERY = "unknown_discovery"
     ALREADY_ENDED = "already_ended"
     STILL_OPEN = "still_open"
+    COPIES_NOT_CONFIGURED = "copies_not_configured"
+    APP_ID_MISSING = "app_id_missing"
+    TOO_MANY_EVENTS = "too_many_events"
     # waiting
     DAILY_CAP = "daily_cap"
     HOLD_PERIOD = "hold_period"
@@ -58,6 +61,8 @@ class Reason(StrEnum):
     PROJECT_REMOVED = "project_removed"
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
+    COPY_FIRST = "copy_first"
+    STORE_UNAVAILABLE = "store_unavailable"
     # ends and their colour
     NOTHING_HELD = "nothing_held"
     FROZEN = "frozen"
@@ -67,6 +72,10 @@ class Reason(StrEnum):
     REVOKED_ELSEWHERE = "revoked_elsewhere"
     JOB_DISAPPEARED = "job_disappeared"
     REJECTED_BY_AMPLITUDE = "rejected_by_amplitude"
+    WITHOUT_ORG_KEYS = "without_org_keys"
+    UNKNOWN_JOB = "unknown_job"
+    COPY_FAILED = "copy_failed"
+    RESULTS_EXPIRED = "results_expired"
     # windows of a discovery that could not be scanned
     WINDOW_TOO_LARGE = "window_too_large"
     ARCHIVE_DAMAGED = "archive_damaged"
