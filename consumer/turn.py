@@ -6,17 +6,19 @@ memory before the transaction is committed (`keep`); a turn whose transaction is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NewType, Protocol
 
-from consumer.domain.entry import LedgerKey, RequestEntry
+from consumer.domain import copies
+from consumer.domain.command import Identity
+from consumer.domain.entry import IdentityState, LedgerKey, RequestEntry
 from consumer.domain.erasure import forget
 from consumer.domain.errors import Reason
 from consumer.domain.halt import Halt
 from consumer.domain.project import ProjectState
 from consumer.domain.statement import Outcome, notices, speak
-from consumer.domain.subject import AmplitudeId, CommandId, Day, Millis, ProjectId
+from consumer.domain.subject import AmplitudeId, CommandId, Day, Millis, OrgId, ProjectId
 
 Partition = NewType("Partition", int)
 
@@ -86,6 +88,10 @@ class Memory(Protocol):
         """Whether another open request holds the same place in the same job."""
         ...
 
+    def copying(self, org: OrgId, identity: IdentityState | Identity) -> list[LedgerKey]:
+        """The copies of that identity in that org that are not delivered yet."""
+        ...
+
 
 class Turn:
     """Collects what one transaction writes. `memory` holds the partitions that this member owns and has restored."""
@@ -117,6 +123,15 @@ class Turn:
         """Whether another open request than this one holds the place."""
         return self._memory[partition].sharing(entry.project, amplitude_id, day, entry.key)
 
+    def copying(
+        self, partition: Partition, org: OrgId, project: ProjectId, identities: Iterable[IdentityState | Identity]
+    ) -> list[RequestEntry]:
+        """The copies that would lose something if these identities were erased in the project now: as this turn
+        leaves them, each once."""
+        keys = {key for identity in identities for key in self._memory[partition].copying(org, identity)}
+        found = (self.get(partition, key) for key in sorted(keys))
+        return [entry for entry in found if entry is not None and copies.covers(entry, project)]
+
     def remove(self, partition: Partition, key: LedgerKey) -> None:
         """Forget that there ever was such a request: a tombstone."""
         self.entries[partition, key] = None
@@ -143,10 +158,21 @@ class Turn:
         after, said = notices(after, self.now, state.estimate_ms)
         self.outcomes += [outcome] if outcome else []
         self.outcomes += said
-        if after.erased is not None and (before is None or before.erased is None):
+        if after.copy is None and after.erased is not None and (before is None or before.erased is None):
             self.put_project(partition, state.observed(after.erased - after.accepted))
         closing = after.ended and after.closed is None
         self.entries[partition, after.key] = forget(after, self.now) if closing else after
+        if before is not None and copies.wanted(before) and not copies.wanted(after):
+            self._let_go(partition, before)
+
+    def _let_go(self, partition: Partition, copy: RequestEntry) -> None:
+        """The erasures that waited for this copy go on, but for those that wait for another one, too."""
+        for key in copy.copy.before if copy.copy else ():
+            entry = self.get(partition, LedgerKey(key))
+            if entry is not None and entry.after_copy and not entry.ended:
+                others = self.copying(partition, entry.org, entry.project, entry.identities)
+                if not any(other.key != copy.key for other in others):
+                    self.settle(partition, entry, entry._replace(after_copy=False))
 
     def keep(self, values: Mapping[tuple[Partition, LedgerKey], bytes] | None = None) -> None:
         """Take it all over into memory. Only after the transaction is committed; `values` is what it wrote."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from consumer.adapters.copy_wire import copy_in, copy_out
 from consumer.domain.command import IdentityKind, RequestType
 from consumer.domain.deadline import Regulation
 from consumer.domain.entry import IdentityState, JobRef, RequestEntry
@@ -105,6 +106,8 @@ def entry_out(entry: RequestEntry) -> Record:
         "erased_time": entry.erased,
         "closed_time": entry.closed,
         "identities": [_identity_out(identity) for identity in entry.identities],
+        "after_copy": entry.after_copy,
+        "copy": copy_out(entry.copy) if entry.copy is not None else None,
     }
     return {"request": (_REQUEST, request), "project": None, "halt": None}
 
@@ -149,6 +152,8 @@ def entry_in(record: Record) -> RequestEntry | None:
         breached_said=request["breached_said"],
         erased=request["erased_time"],
         closed=request["closed_time"],
+        after_copy=request["after_copy"],
+        copy=copy_in(request["copy"]) if request["copy"] is not None else None,
     )
 
 
@@ -203,12 +208,13 @@ def outcome_out(outcome: Outcome) -> Record:
     entry = outcome.entry
     about = entry or outcome.asked
     slack_ms = outcome.slack_ms
+    package = entry.copy.package if entry and entry.copy else None
     return {
         "outcome_id": outcome.outcome_id,
         "kind": outcome.kind.value,
         "subject_request_id": about.request_id if about else None,
         "command_id": outcome.command_id,
-        "project": outcome.project,
+        "project": outcome.project or None,
         "org": about.org if about else None,
         "run": entry.run if entry else 1,
         "sequence": outcome.sequence,
@@ -228,9 +234,9 @@ def outcome_out(outcome: Outcome) -> Record:
         "scrub_date": _latest(entry, "scrubbed_on"),
         "frozen_since": entry.frozen_since if entry else None,
         "duplicate_of": outcome.duplicate_of,
-        "results_url": None,
-        "results_count": 0 if outcome.stage is Stage.NOT_FOUND else None,
-        "sha256": None,
+        "results_url": package.manifest if package else None,
+        "results_count": package.lines if package else 0 if outcome.stage is Stage.NOT_FOUND else None,
+        "sha256": package.sha256 if package else None,
         "occurred_time": outcome.occurred,
     }
 

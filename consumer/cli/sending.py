@@ -37,7 +37,7 @@ REMEDIES = {
 def command(kind: CommandKind, **more: Any) -> Fields:
     """A `DsrCommand` record of that kind, with a fresh id and everything that is not named absent."""
     fresh = {"command_id": str(uuid4()), "command": kind.value, "issued_time": now()}
-    return dict.fromkeys(_ABSENT) | {"scope": "project", "subject_identities": []} | fresh | more
+    return dict.fromkeys(_ABSENT) | {"scope": "project", "subject_identities": [], "projects": []} | fresh | more
 
 
 def about(kind: CommandKind, project: str, request: str | None = None) -> Fields:

@@ -44,6 +44,10 @@ class RequestType(StrEnum):
     PORTABILITY = "portability"
 
 
+COPIES = frozenset({RequestType.ACCESS, RequestType.PORTABILITY})
+"""What is answered with a package of the person's data."""
+
+
 class IdentityKind(StrEnum):
     """The two things Amplitude's deletion API can be asked for."""
 
@@ -60,15 +64,22 @@ class ProjectRule:
     email_is_user_id: bool = False
     daily_cap: int = 10_000
     hold_ms: int = 0
+    app: int | None = None
+    """The number that Amplitude knows the project by."""
+    org_keys: bool = False
+    copies: bool = False
+    """Whether there is a store to put copies into."""
 
 
 Rules = Mapping[ProjectId, ProjectRule]
 
 
 def concerned(fields: Mapping[str, Any], rules: Rules) -> list[ProjectRule]:
-    """The projects that a decoded command is about; none if the settings do not have it."""
+    """The projects that a decoded command is about; none if the settings do not have it, or one that it names."""
     if fields["scope"] == "org":
-        return [rule for rule in rules.values() if rule.org == fields["org"]]
+        of_org = {rule.project: rule for rule in rules.values() if rule.org == fields["org"]}
+        named = fields["projects"] or of_org
+        return [of_org[name] for name in named] if all(name in of_org for name in named) else []
     rule = rules.get(fields["project"])
     return [rule] if rule else []
 
@@ -130,6 +141,7 @@ class Command(NamedTuple):
     identities: tuple[tuple[str, Subject, str], ...]
     requested_by: str | None
     body_digest: bytes
+    projects: tuple[ProjectId, ...] = ()
 
 
 _NEEDS_REQUEST = frozenset({CommandKind.SUBMIT, CommandKind.RESUBMIT, CommandKind.CANCEL})
@@ -159,6 +171,7 @@ def parse(fields: Mapping[str, Any], now: Millis) -> Command:
         identities=_identities(fields, needed=kind in _NEEDS_BODY),
         requested_by=fields["requested_by"],
         body_digest=_digest(fields),
+        projects=tuple(fields["projects"]),
     )
 
 
@@ -179,6 +192,8 @@ def _scope(fields: Mapping[str, Any]) -> bool:
     whole_org: bool = fields["scope"] == "org"
     if whole_org and fields["project"] is not None:
         raise Refused(Reason.CONTRADICTORY_COMMAND, "scope org together with a project")
+    if fields["projects"] and (not whole_org or fields["subject_request_type"] not in COPIES):
+        raise Refused(Reason.CONTRADICTORY_COMMAND, "projects are named for a copy with scope org")
     if not fields["org" if whole_org else "project"]:
         raise Refused(Reason.MISSING_FIELD, "org" if whole_org else "project")
     return whole_org
@@ -226,6 +241,8 @@ def _digest(fields: Mapping[str, Any]) -> bytes:
     body = [fields[name] for name in ("subject_request_type", "regulation", "submitted_time", "deadline", "scope")]
     people = [(i["identity_type"], i["identity_value"], i["identity_format"]) for i in fields["subject_identities"]]
     salt = (fields["subject_request_id"] or "").replace("-", "").lower()[:16].encode("utf-8", "replace")[:16]
+    if fields["projects"]:
+        body.append(sorted(fields["projects"]))
     text = repr((body, people)).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=8, salt=salt).digest()
 

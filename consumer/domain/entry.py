@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, NewType
 
 from consumer.domain.command import IdentityKind, RequestType
+from consumer.domain.copying import Copy
 from consumer.domain.deadline import Regulation
 from consumer.domain.errors import Reason
 from consumer.domain.jobs import JobStatus
-from consumer.domain.lifecycle import ENDS, UNDISPATCHED, Stage, may_follow, overall
+from consumer.domain.lifecycle import COPY_NEXT, ENDS, NEXT, UNDISPATCHED, Stage, may_follow, overall
 from consumer.domain.subject import AmplitudeId, BatchId, CommandId, Day, Millis, OrgId, ProjectId, RequestId, Subject
 
 LedgerKey = NewType("LedgerKey", str)
 
 
 def ledger_key(request: RequestId, project: ProjectId) -> LedgerKey:
-    """The ledger's key of one request in one project."""
+    """The ledger's key of one erasure in one project."""
     return LedgerKey(f"{request}/{project}")
+
+
+COPY_KEY = "copy/"
+"""What the ledger's keys of copies begin with. A request id cannot: it is a UUID."""
+
+
+def copy_key(request: RequestId, org: OrgId) -> LedgerKey:
+    """The ledger's key of one copy: it is of a whole org, whichever of its projects are delivered."""
+    return LedgerKey(f"{COPY_KEY}{request}/{org}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,14 @@ class IdentityState:
 
     def moved(self, stage: Stage, reason: Reason | None = None) -> IdentityState:
         """The identity in another stage, if the life-cycle table allows the step; otherwise unchanged."""
-        if self.stage == stage or not may_follow(self.stage, stage):
+        return self._moved(stage, reason, NEXT)
+
+    def copied(self, stage: Stage, reason: Reason | None = None) -> IdentityState:
+        """The same by the table of copies."""
+        return self._moved(stage, reason, COPY_NEXT)
+
+    def _moved(self, stage: Stage, reason: Reason | None, table: Mapping[Stage, frozenset[Stage]]) -> IdentityState:
+        if self.stage == stage or not may_follow(self.stage, stage, table):
             return self
         return replace(self, stage=stage, reason=reason)
 
@@ -81,6 +99,9 @@ class IdentityState:
 
 class RequestEntry(NamedTuple):
     """One request in one project. `stage` and `reason` are what was last said; `reached` is what is true now.
+
+    `copy` is set for a copy, whose `project` is the one it is about, or empty for several. `after_copy`: an erasure
+    that waits for copies of the same person. `erased`: when the deadline was met, for a copy by its delivery.
 
     A named tuple and no dataclass: every command makes several, and `_replace` is ten times as fast on one.
     """
@@ -115,10 +136,14 @@ class RequestEntry(NamedTuple):
     erased: Millis | None = None
     closed: Millis | None = None
     traceparent: str | None = None
+    after_copy: bool = False
+    copy: Copy | None = None
 
     @property
     def key(self) -> LedgerKey:
         """Where it stands in the ledger."""
+        if self.copy is not None:
+            return copy_key(self.request_id, self.org)
         return ledger_key(self.request_id, self.project)
 
     @property
@@ -133,7 +158,8 @@ class RequestEntry(NamedTuple):
 
     @property
     def wants_lane(self) -> bool:
-        """A lane has something to do about it; otherwise it waits for Amplitude, or has ended."""
+        """A lane, or whoever makes copies, has something to do about it; otherwise it waits for Amplitude, or has
+        ended."""
         return any(identity.stage in _FOR_LANES for identity in self.identities)
 
     def waits(self, now: Millis, released: Millis | None = None) -> bool:
@@ -141,6 +167,8 @@ class RequestEntry(NamedTuple):
 
         `released` is the instant up to which the project's accepted requests were approved as a whole.
         """
+        if self.after_copy:
+            return True
         if self.held is None or self.approved or (released is not None and self.accepted <= released):
             return False
         return self.release is None or now < self.release
@@ -161,4 +189,4 @@ class RequestEntry(NamedTuple):
 
 
 _TO_SEND = UNDISPATCHED | {Stage.DISPATCHING}
-_FOR_LANES = _TO_SEND | {Stage.CANCELLING}
+_FOR_LANES = _TO_SEND | {Stage.CANCELLING, Stage.REQUESTED, Stage.READY, Stage.DELIVERED}

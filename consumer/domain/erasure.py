@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
+from consumer.domain import copies
 from consumer.domain.command import Command, Identity, ProjectRule
 from consumer.domain.entry import IdentityState, JobRef, RequestEntry
 from consumer.domain.errors import Reason
@@ -27,13 +28,14 @@ def accept(
     now: Millis,
     *,
     over_cap: bool,
+    after_copy: bool = False,
     traceparent: str | None = None,
 ) -> RequestEntry:
-    """A new run of a request. Above the project's cap, or within its hold period, it is held."""
+    """A new run of a request. Above the project's cap, within its hold period, or behind a copy, it is held."""
     if command.request_id is None or command.request_type is None:
         raise ValueError("only a submit or a resubmit starts a run")
     held = Reason.DAILY_CAP if over_cap else Reason.HOLD_PERIOD if rule.hold_ms else None
-    waiting = Stage.HELD if held else Stage.ACCEPTED
+    waiting = Stage.HELD if held or after_copy else Stage.ACCEPTED
     return RequestEntry(
         request_id=command.request_id,
         project=rule.project,
@@ -53,6 +55,7 @@ def accept(
         held=held,
         release=Millis(now + rule.hold_ms) if held is Reason.HOLD_PERIOD else None,
         traceparent=traceparent,
+        after_copy=after_copy,
     )
 
 
@@ -62,8 +65,8 @@ def resubmitted(ended: RequestEntry, fresh: RequestEntry) -> RequestEntry:
 
 
 def approve(entry: RequestEntry, command: CommandId) -> RequestEntry:
-    """Release it from whatever holds it."""
-    return entry._replace(approved=True, commands=(*entry.commands, command))
+    """Release it from whatever holds it, a copy of the same person's data too."""
+    return entry._replace(approved=True, after_copy=False, commands=(*entry.commands, command))
 
 
 def dispatch(
@@ -155,6 +158,8 @@ def cancel(entry: RequestEntry, command: CommandId) -> RequestEntry:
 
 def forget(entry: RequestEntry, now: Millis) -> RequestEntry:
     """An ended request without anything that could tell who it was."""
+    if entry.copy is not None:
+        entry = copies.forget(entry)
     bare = _each(entry, lambda i: replace(i, value=None, jobs=tuple(replace(j, amplitude_id=None) for j in i.jobs)))
     return bare._replace(closed=now, batches=(), body_digest=entry.body_digest[:FORGOTTEN_DIGEST_BYTES])
 

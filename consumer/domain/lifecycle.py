@@ -1,4 +1,4 @@
-"""The life cycle of an erasure, as a table. Everything about the order of stages is in this file.
+"""The life cycles of an erasure and of a copy, as tables. Everything about the order of stages is in this file.
 
 One identity walks the table; a request's stage is that of its least advanced identity. A stage never moves
 backwards: only a `resubmit` starts again, as a new run.
@@ -6,12 +6,12 @@ backwards: only a `resubmit` starts again, as a new run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """Our stages, finer than OpenDSR's status. The copy stages are words of the contract that erasures never use."""
+    """Our stages, finer than OpenDSR's status."""
 
     ACCEPTED = "accepted"
     HELD = "held"
@@ -54,8 +54,26 @@ NEXT: dict[Stage, frozenset[Stage]] = {
 }
 """From each stage of an erasure, where one identity may go next. No successors: an end."""
 
-_ADVANCE = (_S.ACCEPTED, _S.HELD, _S.DISPATCHING, _S.CANCELLING, _S.SCHEDULED, _S.SUBMITTED, _S.ERASED)
-_SEVERITY = (_S.FAILED, _S.TOO_LATE, _S.REFUSED, _S.CANCELLED, _S.DONE, _S.NOT_FOUND)
+COPY_NEXT: dict[Stage, frozenset[Stage]] = {
+    _S.ACCEPTED: frozenset({_S.REQUESTED, _S.READY, _S.CANCELLING, _S.CANCELLED, _S.FAILED, _S.REFUSED}),
+    _S.REQUESTED: frozenset({_S.READY, _S.CANCELLING, _S.FAILED, _S.REFUSED}),
+    _S.READY: frozenset({_S.DELIVERED, _S.NOT_FOUND, _S.CANCELLING, _S.FAILED, _S.REFUSED}),
+    _S.CANCELLING: frozenset({_S.CANCELLED}),
+    _S.DELIVERED: frozenset({_S.EXPIRED}),
+    _S.EXPIRED: frozenset(),
+    _S.NOT_FOUND: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.REFUSED: frozenset(),
+    _S.FAILED: frozenset(),
+}
+"""The same of a copy. A copy whose files have to be asked for again stays `ready` meanwhile."""
+
+_ADVANCE = (
+    *(_S.ACCEPTED, _S.HELD, _S.DISPATCHING, _S.CANCELLING, _S.REQUESTED, _S.READY),
+    *(_S.SCHEDULED, _S.SUBMITTED, _S.ERASED, _S.DELIVERED),
+)
+_SEVERITY = (_S.EXPIRED, _S.FAILED, _S.TOO_LATE, _S.REFUSED, _S.CANCELLED, _S.DONE, _S.NOT_FOUND)
+"""`expired` comes first, because a package was delivered whatever became of the other identities."""
 
 ENDS = frozenset(_SEVERITY)
 UNDISPATCHED = frozenset({_S.ACCEPTED, _S.HELD})
@@ -82,9 +100,9 @@ OPENDSR_STATUS: dict[Stage, str] = {
 """OpenDSR 2.0's `request_status` for each stage. OpenDSR has no failed state; `failed` is our extension."""
 
 
-def may_follow(before: Stage, after: Stage) -> bool:
+def may_follow(before: Stage, after: Stage, table: Mapping[Stage, frozenset[Stage]] = NEXT) -> bool:
     """Whether an identity may go from one stage to the other. Staying is always allowed."""
-    return before == after or after in NEXT[before]
+    return before == after or after in table[before]
 
 
 def overall(stages: Iterable[Stage]) -> Stage:
@@ -99,9 +117,9 @@ def overall(stages: Iterable[Stage]) -> Stage:
     raise ValueError("a request needs at least one identity")
 
 
-def mermaid() -> str:
-    """The life cycle as a Mermaid state diagram; the README's picture is this text."""
+def mermaid(table: Mapping[Stage, frozenset[Stage]] = NEXT) -> str:
+    """A life cycle as a Mermaid state diagram; the README's pictures are these texts."""
     lines = ["stateDiagram-v2", "    [*] --> accepted", "    [*] --> refused"]
-    lines += [f"    {before} --> {after}" for before, follow in NEXT.items() for after in sorted(follow)]
-    lines += [f"    {end} --> [*]" for end in sorted(ENDS)]
+    lines += [f"    {before} --> {after}" for before, follow in table.items() for after in sorted(follow)]
+    lines += [f"    {end} --> [*]" for end in sorted(end for end, follow in table.items() if not follow)]
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from consumer.domain.command import Asked
+from consumer.domain.copies import expected_delivery
 from consumer.domain.deadline import AT_RISK_BELOW_MS, scrub_expected
 from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Reason
@@ -78,10 +79,12 @@ class Outcome(NamedTuple):
 
 
 def expected_erasure(entry: RequestEntry, now: Millis, estimate_ms: int) -> Millis:
-    """When the data is (or was) unreachable: seen, else read off the jobs' days, else estimated.
+    """When the data is (or was) unreachable: seen, else read off the jobs' days, else estimated. A copy's delivery.
 
     An estimate that has already passed is moved up to now: it cannot come true in the past.
     """
+    if entry.copy is not None:
+        return expected_delivery(entry, now)
     if entry.erased is not None:
         return entry.erased
     days = [ref.day for identity in entry.identities for ref in identity.jobs if not ref.revoked]
@@ -208,8 +211,8 @@ def _uuid5(name: str) -> str:
 
 
 def _shared_reason(entry: RequestEntry, stage: Stage) -> Reason | None:
-    """The hold's reason, or the reason that the identities in the request's stage have in common."""
+    """What it waits for, or the reason that the identities in the request's stage have in common."""
     if stage is Stage.HELD:
-        return entry.held
+        return Reason.COPY_FIRST if entry.after_copy else entry.held
     reasons = {identity.reason for identity in entry.identities if identity.stage is stage}
     return reasons.pop() if len(reasons) == 1 else None

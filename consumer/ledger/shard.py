@@ -15,13 +15,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from consumer.domain.entry import LedgerKey, RequestEntry
+from consumer.domain.command import Identity
+from consumer.domain.entry import COPY_KEY, IdentityState, LedgerKey, RequestEntry
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.glance import Glance, State, glance_at
 from consumer.domain.halt import HALT_KEY, Halt
 from consumer.domain.project import ProjectState
-from consumer.domain.subject import AmplitudeId, Day, Millis, ProjectId
+from consumer.domain.subject import AmplitudeId, Day, Millis, OrgId, ProjectId
 from consumer.ledger.closed import ClosedRequests
+from consumer.ledger.copies import OpenCopies
 from consumer.ledger.places import Places
 from consumer.ledger.resting import NEVER, due_of, rest, retimed, timer, value_of
 
@@ -29,7 +31,7 @@ CLOSED = "dsr.closed"
 """Header of the record of a closed request: when it was closed, in epoch milliseconds as text."""
 PROJECT_KEY = "project/"
 """What the ledger's keys of projects begin with."""
-_PROJECT, _HALT = PROJECT_KEY.encode(), HALT_KEY.encode()
+_PROJECT, _HALT, _COPY = PROJECT_KEY.encode(), HALT_KEY.encode(), COPY_KEY.encode()
 RECENT = 2_000
 """Requests kept as they were put, some 4 MB: what a lane has just written ahead is asked for again with its answer."""
 _HORIZON_MS = 3_600_000
@@ -67,7 +69,7 @@ class Shard:
         self._recent: dict[bytes, RequestEntry] = {}
         self._active: dict[bytes, None] = {}
         self._closed = ClosedRequests()
-        self._places = Places()
+        self._places, self._copies = Places(), OpenCopies()
         self._soon: list[tuple[Millis, bytes]] = []
         self._horizon = Millis(0)
         self._projects: dict[ProjectId, ProjectState] = {}
@@ -120,6 +122,8 @@ class Shard:
             return
         self._open[key] = retimed(resting, timer(glance.due))
         self._follow(key, glance)
+        if key.startswith(_COPY):
+            self._copies.put(key, self._decode(value_of(resting)))
 
     def _settle_rest(self) -> None:
         for key in self._ended:
@@ -145,6 +149,8 @@ class Shard:
         """Remember the request. `value` is its encoded form; without it, it is encoded here, once more."""
         key, glance = entry.key.encode(), glance_at(entry)
         self._drop(key)
+        if entry.copy is not None:
+            self._copies.put(key, entry)
         if value is None:
             value = self._codec.encode(entry)
         if glance.state is State.ENDED:
@@ -172,6 +178,7 @@ class Shard:
     def _drop(self, key: bytes) -> None:
         resting = self._open.pop(key, None)
         self._recent.pop(key, None)
+        self._copies.remove(key)
         if resting is None:
             self._closed.remove(key)
             return
@@ -258,6 +265,10 @@ class Shard:
         """Whether another open request holds the same place in the same job."""
         return self._places.sharing(project, amplitude_id, day, but.encode())
 
+    def copying(self, org: OrgId, identity: IdentityState | Identity) -> list[LedgerKey]:
+        """The copies of that identity in that org that are not delivered yet."""
+        return self._copies.of(org, identity)
+
     def counts(self) -> dict[str, int]:
         """How many requests are active, resting (waiting for Amplitude) and closed."""
         active = len(self._active)
@@ -266,7 +277,7 @@ class Shard:
     def close(self) -> None:
         """Let go of everything. The shard cannot be used any more."""
         self._open, self._recent, self._active, self._soon = {}, {}, {}, []
-        self._closed, self._places = ClosedRequests(), Places()
+        self._closed, self._places, self._copies = ClosedRequests(), Places(), OpenCopies()
 
 
 def _project_of(key: bytes) -> ProjectId:

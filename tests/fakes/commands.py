@@ -28,6 +28,7 @@ def fields(*user_ids: str, **changed: Any) -> dict[str, Any]:
         "issued_time": NOW,
         "expires_time": None,
         "api_version": "2.0",
+        "projects": [],
     }
     return record | changed
 

@@ -11,6 +11,7 @@ from consumer.domain.lifecycle import Stage
 from consumer.domain.project import ProjectState
 from consumer.domain.routing import MAX_HOPS, partition_of
 from consumer.domain.statement import Kind
+from consumer.ledger.copies import OpenCopies
 from consumer.requests import REROUTED, Intake
 from consumer.turn import Record, Turn
 from tests.fakes.commands import NOW, fields, identity
@@ -29,12 +30,17 @@ class DictMemory:
 
     def __init__(self):
         self.entries, self.projects, self.halt = {}, {}, None
+        self.copies = OpenCopies()
 
     def get(self, key):
         return self.entries.get(key)
 
     def put(self, entry, value=None):
         self.entries[entry.key] = entry
+        self.copies.put(entry.key.encode(), entry)
+
+    def copying(self, org, identity):
+        return self.copies.of(org, identity)
 
     def remove(self, key):
         del self.entries[key]
@@ -261,7 +267,7 @@ def test_poison_is_buried_and_its_neighbours_go_on(bench):
     ("changed", "reason"),
     [
         ({"project": "nowhere"}, Reason.UNKNOWN_PROJECT),
-        ({"subject_request_type": "access"}, Reason.UNSUPPORTED_REQUEST_TYPE),
+        ({"subject_request_type": "access"}, Reason.COPIES_NOT_CONFIGURED),
         ({"submitted_time": None}, Reason.SUBMITTED_TIME_MISSING),
         ({"subject_identities": []}, Reason.NO_IDENTITIES),
     ],

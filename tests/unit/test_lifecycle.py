@@ -4,34 +4,39 @@ import itertools
 
 import pytest
 
-from consumer.domain.lifecycle import ENDS, NEXT, OPENDSR_STATUS, Stage, may_follow, mermaid, overall
+from consumer.domain.lifecycle import COPY_NEXT, ENDS, NEXT, OPENDSR_STATUS, Stage, may_follow, mermaid, overall
 
 
-def test_every_stage_of_an_erasure_leads_to_an_end():
+TABLES = pytest.mark.parametrize("table", [NEXT, COPY_NEXT], ids=["erasure", "copy"])
+
+
+@TABLES
+def test_every_stage_leads_to_an_end(table):
     """Nothing may stay open for ever: from each stage some end can be reached."""
-    for start in NEXT:
+    for start in table:
         reached, frontier = {start}, [start]
         while frontier:
-            for follow in NEXT[frontier.pop()] - reached:
+            for follow in table[frontier.pop()] - reached:
                 reached.add(follow)
                 frontier.append(follow)
         assert reached & ENDS, start
 
 
-def test_the_table_has_no_way_back():
+@TABLES
+def test_the_table_has_no_way_back(table):
     """A stage never moves backwards: the table is free of cycles."""
 
     def walk(stage, seen):
         assert stage not in seen, (stage, seen)
-        for follow in NEXT[stage]:
+        for follow in table[stage]:
             walk(follow, seen | {stage})
 
     walk(Stage.ACCEPTED, frozenset())
 
 
 def test_ends_are_exactly_the_stages_without_a_successor():
-    """The set of ends and the table agree."""
-    assert {s for s, follow in NEXT.items() if not follow} == ENDS
+    """The set of ends and the tables agree."""
+    assert {s for table in (NEXT, COPY_NEXT) for s, follow in table.items() if not follow} == ENDS
 
 
 def test_data_that_was_erased_is_never_said_to_be_cancelled_or_failed():
@@ -41,8 +46,9 @@ def test_data_that_was_erased_is_never_said_to_be_cancelled_or_failed():
 
 def test_staying_in_a_stage_is_allowed_and_leaving_an_end_is_not():
     """An end has no successor but itself."""
-    for end, other in itertools.product(ENDS, NEXT):
-        assert may_follow(end, other) == (end == other)
+    for table in (NEXT, COPY_NEXT):
+        for end, other in itertools.product(ENDS & table.keys(), table):
+            assert may_follow(end, other, table) == (end == other)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +61,9 @@ def test_staying_in_a_stage_is_allowed_and_leaving_an_end_is_not():
         ([Stage.CANCELLED, Stage.TOO_LATE], Stage.TOO_LATE),
         ([Stage.REFUSED, Stage.DONE], Stage.REFUSED),
         ([Stage.NOT_FOUND], Stage.NOT_FOUND),
+        ([Stage.READY, Stage.REQUESTED, Stage.FAILED], Stage.REQUESTED),
+        ([Stage.DELIVERED, Stage.FAILED], Stage.DELIVERED),
+        ([Stage.EXPIRED, Stage.FAILED, Stage.NOT_FOUND], Stage.EXPIRED),
     ],
 )
 def test_a_request_is_as_far_as_its_least_advanced_identity(stages, expected):

@@ -71,6 +71,8 @@ def _value(schema: Any, wanted: Wanted | None, into: str | None) -> Iterator[str
         yield from (
             (f"n, at = number(body, at); {into}.append(n)",) if into else ("while body[at] > 127: at += 1", "at += 1")
         )
+    elif name == "record" and wanted is None:
+        yield from _record(schema["fields"], {}, "")
     elif name == "boolean":
         yield from [f"{into}.append(body[at] == 1)"] if into else []
         yield "at += 1"
