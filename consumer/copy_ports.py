@@ -56,6 +56,13 @@ class Gone(Deferred):
         super().__init__(Reason.RESULTS_EXPIRED)
 
 
+class LinkFailed(Deferred):
+    """A file is elsewhere, and did not come from there as a whole. Asking for it again gives another link."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.UNAVAILABLE)
+
+
 class Dsar(Protocol):
     """Amplitude's DSAR API for one org's keys. One call each, no retries, no pacing.
 
@@ -72,16 +79,18 @@ class Dsar(Protocol):
 
     def output(self, access: Access, job: int, output: int, gate: Gate) -> AbstractAsyncContextManager[Archive]:
         """GET (1 unit): one file, gzip with one JSON object on a line, as a stream from wherever the answer redirects
-        to. Entering raises `Gone` for a file that is not there."""
+        to. Entering raises `Gone` for a file that is not there, and `LinkFailed`, which iterating raises as well."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityPage:
-    """One page of a person's events, and what Amplitude knows of the person. The caller owns both."""
+    """One page of a person's events, and what Amplitude knows of the person. The caller owns both. `more`: it was full,
+    so there may be another one."""
 
     events: list[dict[str, Any]] = field(repr=False)
     user: dict[str, Any] = field(repr=False)
+    more: bool = False
 
 
 class Activity(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 from consumer.case import Case
 from consumer.domain import copies
-from consumer.domain.command import COPIES, Asked, CommandKind, ProjectRule, judge
+from consumer.domain.command import COPIES, Asked, CommandKind, ProjectRule, copyable, judge
 from consumer.domain.entry import LedgerKey, RequestEntry, copy_key, ledger_key
 from consumer.domain.errors import Reason, Refused
 from consumer.domain.subject import OrgId, RequestId
@@ -38,11 +38,9 @@ class CopyCase(Case):
 
     def fresh(self) -> RequestEntry:
         """A copy needs a store; and, of Amplitude's copy of a whole org, a project's own number to be told apart."""
-        if not self.rule.copies:
-            raise Refused(Reason.COPIES_NOT_CONFIGURED)
-        named = () if self._whole_org else tuple(rule.project for rule in self.rules)
-        if named and self.rule.org_keys and any(rule.app is None for rule in self.rules):
-            raise Refused(Reason.APP_ID_MISSING)
+        rules = () if self._whole_org else self.rules
+        copyable(self.rule, rules)
+        named = tuple(rule.project for rule in rules)
         if self._is_an_erasures():
             raise Refused(Reason.CONFLICTING_DUPLICATE, "the request id is an erasure's")
         everywhere = all(rule.email_is_user_id for rule in self.rules)

@@ -148,6 +148,25 @@ class LaneReport:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyReport:
+    """What one org's copies are doing: numbers and reasons, never an identifier.
+
+    `waiting`: copies that are not delivered; `oldest`: when the oldest of them was accepted; `jobs`: of them, those
+    that Amplitude is making. `units`: of the DSAR API, spent by this member; `tokens`: what may be spent now.
+    """
+
+    org: OrgId
+    waiting: int
+    oldest: Millis | None
+    in_flight: int
+    jobs: int
+    units: int
+    tokens: float
+    circuit_open: bool
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
 class StreamReport:
     """What the Kafka thread is doing: numbers and reasons, never an identifier.
 

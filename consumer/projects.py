@@ -13,7 +13,7 @@ import structlog
 
 from consumer.domain.command import ProjectRule
 from consumer.domain.errors import Fatal, Reason
-from consumer.domain.subject import ProjectId
+from consumer.domain.subject import OrgId, ProjectId
 from consumer.ports import Access
 from consumer.settings import Settings, load
 
@@ -48,6 +48,11 @@ class Projects:
         if project not in self._rules:
             return Reason.PROJECT_REMOVED
         return self._settings.access(project) or Reason.CREDENTIALS_MISSING
+
+    def org_access(self, org: OrgId) -> Access | Reason:
+        """Where and as whom the org's copies are asked for now, or why they cannot be."""
+        self._look()
+        return self._settings.org_access(org) or Reason.CREDENTIALS_MISSING
 
     def _look(self) -> None:
         now = time.monotonic()

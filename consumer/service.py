@@ -33,10 +33,13 @@ from consumer.adapters.meters import Meters
 from consumer.adapters.metrics import PrometheusMeter
 from consumer.adapters.probes import Probes
 from consumer.adapters.wire import halt_out, outcome_out, project_out
-from consumer.desk import RequestDesk
+from consumer.copies import Copies, CopyPolicy
+from consumer.copy_service import copy_world
+from consumer.desk import Followers, RequestDesk
 from consumer.domain.deadline import DAY_MS
 from consumer.domain.errors import Fatal, Reason
 from consumer.domain.subject import Millis, Secret
+from consumer.following import Following
 from consumer.lanes import LanePolicy, Lanes
 from consumer.ledger import Shard
 from consumer.ports import Clock, Meter
@@ -75,10 +78,12 @@ class RequestsStage:
         policy: LanePolicy | None = None,
         *,
         meter: Meter | None = None,
+        copy_policy: CopyPolicy | None = None,
         stuck_s: float = STUCK_S,
     ) -> None:
         self._settings, self._clock, self._stuck_s = settings, clock or SystemClock(), stuck_s
         self._policy = policy or LanePolicy(settings.linger_s, int(settings.poll_minutes * 60_000), settings.requester)
+        self._copy_policy = copy_policy or CopyPolicy()
         self._ledger_codec = Codec(DirectorySource())
         self._ledger = ledger_codec(self._ledger_codec)
         self._projects = Projects(settings)
@@ -102,24 +107,31 @@ class RequestsStage:
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(AmplitudeClient(self._clock))
             codec = Codec(await schema_source(self._settings, stack))
+            lease_s = self._settings.kafka.session_timeout_ms / 2000
             lanes = Lanes(
                 ledger=lambda: stream,
                 access=self._projects.access,
                 privacy=EitherVersion(client),
                 clock=self._clock,
                 policy=self._policy,
-                lease_s=self._settings.kafka.session_timeout_ms / 2000,
+                lease_s=lease_s,
                 meter=self._meter,
             )
             stack.push_async_callback(lanes.close)
-            stream = self._stream(lanes, codec)
+            world = await copy_world(
+                stack, self._projects, client, clock=self._clock, meter=self._meter, policy=self._copy_policy
+            )
+            copies = Copies(ledger=lambda: stream, world=world, lease_s=lease_s) if world else None
+            if copies:
+                stack.push_async_callback(copies.close)
+            stream = self._stream(Following(lanes, copies), codec)
             probes = Probes(lambda: stream.report, lanes.report, self._clock)
             await self._open_admin_port(stack, probes)
             stream.start()
             stack.push_async_callback(asyncio.to_thread, stream.join, LEAVE_S)
             stack.callback(stream.stop)
             stack.callback(probes.drain)
-            await self._serve(stream, lanes)
+            await self._serve(stream, *([lanes.failed, copies.failed] if copies else [lanes.failed]))
 
     async def _open_admin_port(self, stack: AsyncExitStack, probes: Probes) -> None:
         admin = self._settings.admin
@@ -127,18 +139,19 @@ class RequestsStage:
             server = AdminServer(self._metrics.registry, probes, admin.host, admin.port, gauges=Gauges(probes))
             await stack.enter_async_context(server)
 
-    async def _serve(self, stream: Stream, lanes: Lanes) -> None:
+    async def _serve(self, stream: Stream, *failed: asyncio.Future[None]) -> None:
         stopping = asyncio.create_task(self._stopping.wait())
         ended = asyncio.create_task(self._stream_ended.wait())
-        waiting: list[asyncio.Future[Any]] = [stopping, ended, lanes.failed]
+        waiting: list[asyncio.Future[Any]] = [stopping, ended, *failed]
         while not any(waited.done() for waited in waiting):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=self._stuck_s / 10)
             if self._clock.monotonic() - stream.stirred_at > self._stuck_s:
                 raise Fatal(Reason.BROKER_UNREACHABLE, "a call of the Kafka client does not return")
         for waited in (stopping, ended):
             waited.cancel()
-        if lanes.failed.done():
-            await lanes.failed
+        for bug in failed:
+            if bug.done():
+                await bug
         if isinstance(stream.failure, KafkaException):
             raise Fatal(Reason.BROKER_UNREACHABLE)
         if stream.failure is not None:
@@ -146,7 +159,7 @@ class RequestsStage:
         if not self._stopping.is_set():
             raise Fatal(Reason.BROKER_UNREACHABLE, "the Kafka thread has ended unasked")
 
-    def _stream(self, lanes: Lanes, codec: Codec) -> Stream:
+    def _stream(self, followers: Followers, codec: Codec) -> Stream:
         kafka, ledger, loop = self._settings.kafka, self._ledger_codec, asyncio.get_running_loop()
         names = Topics(kafka.commands, kafka.outcomes, kafka.dead_letters, kafka.ledger)
         encoders = Encoders(
@@ -160,7 +173,7 @@ class RequestsStage:
             config=consumer_config(self._settings),
             producer_config=producer_config(self._settings),
             transactor=lambda config: Transactor(config, names, encoders),
-            desk=RequestDesk(intake, lanes, self._settings.most_undispatched),
+            desk=RequestDesk(intake, followers, self._settings.most_undispatched),
             shard_of=self._shard,
             clock=self._clock,
             topics=names,

@@ -6,7 +6,7 @@ memory before the transaction is committed (`keep`); a turn whose transaction is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NewType, Protocol
 
@@ -105,6 +105,7 @@ class Turn:
         self.dead: list[DeadLetter] = []
         self.rerouted: list[Reroute] = []
         self._memory = memory
+        self._copied: dict[copies.Whose | None, set[LedgerKey]] = {}
 
     def get(self, partition: Partition, key: LedgerKey) -> RequestEntry | None:
         """The request as this turn leaves it, or as the ledger has it."""
@@ -124,11 +125,13 @@ class Turn:
         return self._memory[partition].sharing(entry.project, amplitude_id, day, entry.key)
 
     def copying(
-        self, partition: Partition, org: OrgId, project: ProjectId, identities: Iterable[IdentityState | Identity]
+        self, partition: Partition, org: OrgId, project: ProjectId, identities: Collection[IdentityState | Identity]
     ) -> list[RequestEntry]:
         """The copies that would lose something if these identities were erased in the project now: as this turn
         leaves them, each once."""
         keys = {key for identity in identities for key in self._memory[partition].copying(org, identity)}
+        here = {copies.whose(org, identity) for identity in identities}
+        keys.update(key for each in here & self._copied.keys() for key in self._copied[each])
         found = (self.get(partition, key) for key in sorted(keys))
         return [entry for entry in found if entry is not None and copies.covers(entry, project)]
 
@@ -162,6 +165,9 @@ class Turn:
             self.put_project(partition, state.observed(after.erased - after.accepted))
         closing = after.ended and after.closed is None
         self.entries[partition, after.key] = forget(after, self.now) if closing else after
+        if copies.wanted(after):
+            for identity in after.identities:
+                self._copied.setdefault(copies.whose(after.org, identity), set()).add(after.key)
         if before is not None and copies.wanted(before) and not copies.wanted(after):
             self._let_go(partition, before)
 

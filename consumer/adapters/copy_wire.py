@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from consumer.domain.copying import Copy, CopyFile, CopyPage, Errand, Package, Source
+from consumer.domain.subject import Secret
 
 Record = dict[str, Any]
 
@@ -18,6 +19,7 @@ def copy_out(copy: Copy) -> Record:
         "start": copy.start,
         "end": copy.end,
         "errands": [_errand_out(errand) for errand in copy.errands],
+        "seal": copy.seal.reveal() if copy.seal is not None else None,
         "page": asdict(copy.page) if copy.page else None,
         "package": asdict(copy.package) if copy.package else None,
         "before": list(copy.before),
@@ -32,6 +34,7 @@ def copy_in(record: Record) -> Copy:
         start=record["start"],
         end=record["end"],
         errands=tuple(_errand_in(errand) for errand in record["errands"]),
+        seal=Secret(record["seal"]) if record["seal"] is not None else None,
         page=CopyPage(**record["page"]) if record["page"] else None,
         package=Package(**record["package"]) if record["package"] else None,
         before=tuple(record["before"]),

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from consumer.adapters.logs import configure
 from consumer.cli import (
     check,
+    copies,
     discoveries,
     dlq,
     instruct,
@@ -50,7 +51,7 @@ ORDER: tuple[str, ...] = (
     "pause",
     "resume",
 )
-ORDER += ("plan", "watch", "status", "dlq", "scan", "inventory", "rules", "demo", "sandbox")
+ORDER += ("plan", "watch", "status", "copy", "dlq", "scan", "inventory", "rules", "demo", "sandbox")
 
 
 class InOrder(TyperGroup):
@@ -118,6 +119,7 @@ def dsr(
     dsr check                            test your keys
     dsr topics create && dsr run         serve
     dsr submit erase -p shop -u u-1001   ask
+    dsr submit copy -p shop -u u-1001    ask for what is held on them
     dsr watch, dsr status                follow
     dsr scan export.zip                  find personal data in an export
     dsr submit discover -p shop          have all of a project scanned
@@ -160,6 +162,7 @@ app.command(rich_help_panel=ASK)(instruct.resume)
 app.command(rich_help_panel=ASK)(plan.plan)
 app.command(rich_help_panel=LOOK)(watch.watch)
 app.command(rich_help_panel=LOOK)(status.status)
+app.command(rich_help_panel=LOOK)(copies.copy)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=LOOK)
 app.command(rich_help_panel=SERVE)(serve.discover)
 app.command(rich_help_panel=FIND)(scan.scan)

@@ -6,9 +6,13 @@ It is a simulation and says so. What it shows is judged: the exit code is 0 only
 from __future__ import annotations
 
 import asyncio
+import json
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from confluent_kafka import Consumer, Producer
@@ -22,6 +26,7 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
 from consumer.adapters.kafka import topics
 from consumer.cli import demo_discovery
+from consumer.copies import CopyPolicy
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
 from consumer.domain.subject import Millis
@@ -31,12 +36,23 @@ from consumer.sandbox.amplitude.server import PocketAmplitude
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.sandbox.clock import ScaledClock
 from consumer.service import RequestsStage
-from consumer.settings import AdminSettings, DiscoverySettings, KafkaSettings, ProjectSettings, Settings
+from consumer.settings import (
+    AdminSettings,
+    CopySettings,
+    DiscoverySettings,
+    KafkaSettings,
+    OrgSettings,
+    ProjectSettings,
+    Settings,
+)
 
 DAY_A_SECOND = 86_400.0
 LIMIT_S = 80.0
 WRONG_KEY_S = 4.0
 QUICK = {fault: Schedule(2.0, 2.0) for fault in Fault}
+COPIES = "amplitude-dsr-demo-copies"
+COPYING = CopyPolicy(first_poll_s=0.3, longest_poll_s=0.5, schedules=QUICK, org_burst=300.0)
+"""A day a second: what Amplitude keeps for two days is gone in two seconds."""
 POLICY = LanePolicy(linger_s=0.5, poll_every_ms=2 * 86_400_000, schedules=QUICK)
 TOPICS = {spec.name: 3 for spec in topics.table(3)} | {"dsr.commands.dlq": 1}
 
@@ -68,10 +84,14 @@ class Script:
         self._consumer.subscribe(["dsr.outcomes", "dsr.commands.dlq"])
         self.stories: dict[str, Story] = {}
         self.dead = 0
+        self.package: str | None = None
+        """Where the manifest of the last copy is that was delivered."""
 
-    def ask(self, title: str, expected: str, *users: str, project: str = "shop") -> dict[str, Any]:
-        """Submit an erasure and expect it to end so."""
-        command = self._command("submit", str(uuid4()), project, users)
+    def ask(
+        self, title: str, expected: str, *users: str, project: str = "shop", kind: str = "erasure"
+    ) -> dict[str, Any]:
+        """Submit an erasure, or a copy, and expect it to end so."""
+        command = self._command("submit", str(uuid4()), project, users) | {"subject_request_type": kind}
         self.stories[command["subject_request_id"]] = Story(title, expected)
         self.send(command)
         return command
@@ -113,6 +133,7 @@ class Script:
             outcome = self._codec.decode(schemas.OUTCOMES, message.value())
             if story := self.stories.get(outcome["subject_request_id"] or ""):
                 story.said.append(_word(outcome))
+                self.package = outcome["results_url"] or self.package
 
     def close(self) -> None:
         """Leave the broker."""
@@ -150,7 +171,7 @@ async def play(console: Console) -> int:
     with EmbeddedBroker(TOPICS) as broker:
         async with PocketAmplitude(clock) as pocket:
             settings = _settings(broker.bootstrap, pocket)
-            stage = RequestsStage(settings, clock, POLICY)
+            stage = RequestsStage(settings, clock, POLICY, copy_policy=COPYING)
             script = Script(broker.bootstrap, clock)
             requests = _ask(script, pocket)  # before anybody listens: a burst must not straddle a simulated midnight
             serving = asyncio.create_task(stage.run())
@@ -172,10 +193,25 @@ def _settings(bootstrap: str, pocket: PocketAmplitude) -> Settings:
             secret_key=SecretStr(access.keys.secret_key.reveal()),
             base_url=access.base_url,
             daily_cap=cap,
+            app_id=app,
         )
     kafka = KafkaSettings(bootstrap_servers=bootstrap, partitions=3, replica="demo", verify_topics=False)
     discovery = DiscoverySettings(fingerprint_key=SecretStr("made up for the demo"), processes=1, grace_s=0)
-    return Settings(kafka=kafka, projects=projects, admin=AdminSettings(port=None), discovery=discovery)
+    own = pocket.org_access("36001")
+    org = OrgSettings(
+        api_key=SecretStr(own.keys.api_key.reveal()),
+        secret_key=SecretStr(own.keys.secret_key.reveal()),
+        base_url=own.base_url,
+    )
+    copies = CopySettings(store=(Path(tempfile.gettempdir()) / COPIES).as_uri(), keep_days=3_650)
+    return Settings(
+        kafka=kafka,
+        projects=projects,
+        orgs={"shop": org},
+        admin=AdminSettings(port=None),
+        discovery=discovery,
+        copies=copies,
+    )
 
 
 def _ask(script: Script, pocket: PocketAmplitude) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -205,6 +241,10 @@ def _ask(script: Script, pocket: PocketAmplitude) -> tuple[dict[str, Any], dict[
         "u-1006",
         project="news",
     )
+    copied = "accepted … requested … ready … delivered"
+    script.ask("a copy of what is held on a person", copied, "u-1007", kind="access")
+    script.ask("an erasure that waits for that copy", f"held … {ERASED.removeprefix('accepted … ')}", "u-1007")
+    script.ask("a copy of nobody", "accepted … requested … ready … not_found", "ghost-8", kind="access")
     script.send(b"\x00not avro")
     return in_time, late
 
@@ -235,4 +275,13 @@ async def _act(
     script.close()
     calls = sum(sum(pocket.seen(str(app)).requests.values()) for app in (829_000, 829_001, 829_002))
     console.print(f"\n{calls} calls to the stand-in; everything as expected: {'yes' if script.done else 'NO'}")
+    if script.package:
+        told = await asyncio.to_thread(_copy, script.package)
+        console.print(f"The copy, as a page for the person: {told}", highlight=False, soft_wrap=True)
     return 0 if script.done else 1
+
+
+def _copy(manifest_url: str) -> Path:
+    """Where the page of the copy is."""
+    manifest = Path(unquote(urlsplit(manifest_url).path))
+    return manifest.parent / str(json.loads(manifest.read_bytes())["page"]["name"])

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from consumer.cli.options import AsJson, now
 from consumer.cli.printing import DIM, emit, remark, say
 from consumer.domain.subject import Millis
 from consumer.ports import Clock, Region
+from consumer.sandbox.amplitude.history import app_number
 from consumer.sandbox.amplitude.keys import Holder, Level
 from consumer.sandbox.amplitude.knobs import Knobs
 from consumer.sandbox.amplitude.server import PocketAmplitude
@@ -55,10 +57,11 @@ def sandbox(
     ] = 200,
     json: AsJson = False,
 ) -> None:
-    """A stand-in for Amplitude's deletion and export APIs, with their rules, limits and oddities, until Ctrl-C.
+    """A stand-in for Amplitude's deletion, copy and export APIs, with their rules and limits, until Ctrl-C.
 
-    Everybody exists there; user ids that begin with `ghost-` do not. Exports hold
-    made-up events with e-mail addresses, IBANs and card numbers in them.
+    Everybody exists there; user ids that begin with `ghost-` do not. Copies go to
+    the folder dsr-copies. Exports hold made-up events with e-mail addresses,
+    IBANs and card numbers in them.
     `/fake/*` seeds people, injects faults, moves the calendar and shows counters.
     The made-up keys are printed: they open nothing else. With --kafka the topics
     are there already, and `dsr topics` cannot look at them. App 829000, which
@@ -71,14 +74,18 @@ def sandbox(
 
     \b
     Prints settings for dsr.toml. JSON, once: {"us","eu","bootstrap",
-      "projects":[{"app","region","org","api_key","secret_key"}]}
+      "projects":[{"app","region","org","api_key","secret_key"}],
+      "orgs":(as those)}
     Exit codes: 0 ended by you; 2 usage or settings.
     """
     holders = [_holder(text) for text in project or [DEFAULT_APP]]
+    orgs = {(holder.region, holder.org): None for holder, _ in holders}
     start = Millis(start_ms) if start_ms is not None else now()
     clock: Clock = ManualClock(start) if manual else ScaledClock(start, speed, origin_s=origin_s)
     pocket = PocketAmplitude(clock, Knobs(lead_days=lead_days, gate_s=gate_s))
     keyed = [(holder, pocket.world.keys.add(holder, pair)) for holder, pair in holders]
+    org_holders = [Holder(region, Level.ORG, org, None) for region, org in orgs]
+    keyed += [(holder, pocket.world.keys.add(holder)) for holder in org_holders]
     for holder, _ in holders:
         pocket.world.shelf.make_up(str(holder.app), MadeUp(events_per_hour, empty_every=10))
     with _broker(kafka) as bootstrap:
@@ -134,12 +141,13 @@ async def _serve(
 def _as_json(
     pocket: PocketAmplitude, keyed: list[tuple[Holder, tuple[str, str]]], bootstrap: str | None
 ) -> dict[str, Any]:
-    projects = [
+    told = [
         {"app": holder.app, "region": holder.region.value, "org": holder.org, "api_key": pair[0], "secret_key": pair[1]}
         for holder, pair in keyed
     ]
     hosts = {"us": pocket.url_of(Region.US), "eu": pocket.url_of(Region.EU)}
-    return {**hosts, "bootstrap": bootstrap, "projects": projects}
+    projects, orgs = ([each for each in told if (each["app"] is None) is org] for org in (False, True))
+    return {**hosts, "bootstrap": bootstrap, "projects": projects, "orgs": orgs}
 
 
 def _snippet(pocket: PocketAmplitude, keyed: list[tuple[Holder, tuple[str, str]]], bootstrap: str | None) -> str:
@@ -149,12 +157,14 @@ def _snippet(pocket: PocketAmplitude, keyed: list[tuple[Holder, tuple[str, str]]
         lines += ["", "[kafka]", f'bootstrap_servers = "{bootstrap}"', f"partitions = {PARTITIONS}"]
         lines += ["verify_topics = false  # this broker cannot describe them", f"# {FORGETFUL}"]
     lines += ["", "[discovery]", 'fingerprint_key = "made-up key of a sandbox"']
+    lines += ["", "[copies]", f'store = "{(Path.cwd() / "dsr-copies").as_uri()}"']
+    orgs = {holder.org: NAMED.get(str(holder.app), ("", holder.org))[1] for holder, _ in keyed if holder.app}
     for holder, (api_key, secret_key) in keyed:
         name, org = NAMED.get(str(holder.app), (str(holder.app), holder.org))
+        of_project = [f'[projects."{name}"]', f'org = "{org}"', f"app_id = {app_number(str(holder.app))}"]
         lines += [
             "",
-            f'[projects."{name}"]',
-            f'org = "{org}"',
+            *(of_project if holder.app else [f'[orgs."{orgs[holder.org]}"]']),
             f'region = "{holder.region.value}"',
             f'base_url = "{pocket.url_of(holder.region)}"',
             f'api_key = "{api_key}"',

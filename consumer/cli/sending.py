@@ -12,7 +12,7 @@ from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka import desk
 from consumer.cli.connection import Connection
 from consumer.cli.options import now
-from consumer.domain.command import CommandKind, Rules, concerned, judge, parse
+from consumer.domain.command import COPIES, CommandKind, Rules, concerned, copyable, judge, parse
 from consumer.domain.errors import Fatal, Poison, Reason, Refused
 from consumer.domain.lifecycle import ENDS, Stage
 from consumer.domain.subject import OrgId, ProjectId
@@ -20,10 +20,13 @@ from consumer.domain.subject import OrgId, ProjectId
 Fields = dict[str, Any]
 _REQUEST = ("subject_request_id", "subject_request_type", "regulation", "submitted_time", "deadline")
 _ABSENT = (*_REQUEST, "org", "project", "requested_by", "expires_time", "api_version")
-WELL = frozenset({Stage.DONE, Stage.NOT_FOUND})
+WELL = frozenset({Stage.DONE, Stage.NOT_FOUND, Stage.DELIVERED})
+ENDED = ENDS | {Stage.DELIVERED}
 
 REMEDIES = {
     Reason.UNKNOWN_PROJECT: "the settings have no such project (or org); `dsr check` lists them",
+    Reason.COPIES_NOT_CONFIGURED: "the settings name no copies.store, so there is nowhere to put a package",
+    Reason.APP_ID_MISSING: "set projects.*.app_id, the project's number in Amplitude, or ask for the whole org",
     Reason.EMPTY_IDENTITY: "the identity is blank",
     Reason.EMAIL_IS_NOT_USER_ID: "Amplitude has no look-up by e-mail: find the user id first; or set email_is_user_id "
     "if this project's user id IS the e-mail address",
@@ -54,6 +57,9 @@ def check(fields: Fields, rules: Rules) -> None:
     about_these = concerned(fields, rules)
     if rules and not about_these:
         raise Refused(Reason.UNKNOWN_PROJECT)
+    if about_these and parsed.request_type in COPIES:
+        named = about_these if parsed.projects or not parsed.whole_org else []
+        copyable(about_these[0], named)
     for rule in about_these:
         if parsed.identities:
             judge(parsed.identities, rule)
@@ -113,7 +119,7 @@ class Awaited:
         request = outcome["subject_request_id"]
         if request not in self.commands:
             return False
-        ended = outcome["stage"] in ENDS and (outcome["kind"] == "stage" or self._answers(outcome))
+        ended = outcome["stage"] in ENDED and (outcome["kind"] == "stage" or self._answers(outcome))
         projects = {outcome["project"]} & self.projects or self.projects
         if ended:
             self.ends.update({(request, project): outcome["stage"] for project in projects})

@@ -11,7 +11,7 @@ from consumer.domain.lifecycle import ENDS
 __all__ = ["as_json", "line", "outcome_of", "style_of", "subject_of", "tell", "word"]
 
 _TIMES = ("submitted_time", "deadline", "expected_completion_time", "occurred_time")
-_WELL = frozenset({"done", "not_found", "cancelled", "erased"})
+_WELL = frozenset({"done", "not_found", "cancelled", "erased", "delivered", "expired"})
 
 
 def as_json(outcome: dict[str, Any]) -> dict[str, Any]:
@@ -40,6 +40,8 @@ def line(outcome: dict[str, Any]) -> str:
     left = f"  {slack(room)}" if room is not None and outcome["kind"] != "reply" else ""
     place = outcome["project"] or outcome["org"] or "-"
     day = f" on {outcome['scheduled_day']}" if outcome["stage"] == "scheduled" and outcome["scheduled_day"] else ""
+    if outcome["stage"] == "delivered" and outcome["results_url"] and outcome["kind"] == "stage":
+        day = f": {outcome['results_count']:,} events, {outcome['results_url']}"
     request = outcome["subject_request_id"] or "(the whole project)".ljust(36)
     return f"{iso(outcome['occurred_time'])}  {request}  {place:<12}  {word(outcome)}{day}{left}"
 

@@ -247,6 +247,15 @@ def _digest(fields: Mapping[str, Any]) -> bytes:
     return hashlib.blake2b(text, digest_size=8, salt=salt).digest()
 
 
+def copyable(rule: ProjectRule, named: Sequence[ProjectRule]) -> None:
+    """Raise `Refused` unless there is a store, and, of Amplitude's copy of a whole org, the projects that are named
+    can be told apart. `rule` is any project of the org."""
+    if not rule.copies:
+        raise Refused(Reason.COPIES_NOT_CONFIGURED)
+    if rule.org_keys and any(each.app is None for each in named):
+        raise Refused(Reason.APP_ID_MISSING)
+
+
 def judge(identities: Sequence[tuple[str, Subject, str]], rule: ProjectRule) -> tuple[Identity, ...]:
     """Which identities Amplitude can be asked for in this project; refused ones keep their position and say why.
 

@@ -6,15 +6,16 @@ an identity that has ended, or about a job that was given up) leaves the entry a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from consumer.domain.command import Command, Identity
 from consumer.domain.copying import Copy, CopyFile, CopyPage, Errand, Package, Source
+from consumer.domain.deadline import day_of
 from consumer.domain.entry import IdentityState, LedgerKey, RequestEntry
 from consumer.domain.errors import Reason
 from consumer.domain.lifecycle import Stage
-from consumer.domain.subject import CommandId, Day, Millis, OrgId, ProjectId
+from consumer.domain.subject import CommandId, Day, Millis, OrgId, ProjectId, Secret
 
 MOST_POSTS = 5
 """POSTs in a row whose answer was lost: each may have made a job that nobody can name. A copy that is asked for twice
@@ -58,19 +59,28 @@ def accept(
     )
 
 
-def begin(
-    entry: RequestEntry, source: Source, projects: Sequence[ProjectId], window: tuple[Day, Day], now: Millis
-) -> RequestEntry:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a copy begins: where it comes from, the projects that are asked without org keys, the window, the seal."""
+
+    source: Source
+    projects: tuple[ProjectId, ...]
+    start: Day
+    end: Day
+    seal: Secret | None = None
+
+
+def begin(entry: RequestEntry, how: Start, now: Millis) -> RequestEntry:
     """Choose where the copy comes from, once: one errand for each identity, or one for each of these projects too.
 
     From here on the copy counts as dispatched: something of it may be in the store.
     """
     if entry.copy is None or entry.copy.source is not None:
         return entry
-    places = (None,) if source is Source.DSAR else tuple(projects)
+    places = (None,) if how.source is Source.DSAR else how.projects
     live = [i.position for i in entry.identities if not i.ended]
     errands = tuple(Errand(position, project) for position in live for project in places)
-    copy = replace(entry.copy, source=source, start=window[0], end=window[1], errands=errands)
+    copy = replace(entry.copy, source=how.source, start=how.start, end=how.end, errands=errands, seal=how.seal)
     return entry._replace(copy=copy, dispatched=entry.dispatched or now)
 
 
@@ -123,6 +133,11 @@ def stored(entry: RequestEntry, index: int, file: CopyFile, job: int | None) -> 
         return replace(errand, files=(*errand.files, file), damaged=0)
 
     return _change(entry, index, keep)
+
+
+def dropped(entry: RequestEntry, index: int, output: int) -> RequestEntry:
+    """A file that was stored is not in the store any more, or is not what was stored: to be fetched again."""
+    return _change(entry, index, lambda e: replace(e, files=tuple(f for f in e.files if f.output != output)))
 
 
 def damaged(entry: RequestEntry, index: int) -> RequestEntry:
@@ -195,13 +210,28 @@ def cleared(entry: RequestEntry) -> RequestEntry:
 
 def forget(entry: RequestEntry) -> RequestEntry:
     """A copy without anything that could tell who it was; the package's place stays."""
-    copy = replace(_copy(entry), errands=(), page=None, before=())
+    copy = replace(_copy(entry), errands=(), seal=None, page=None, before=())
     return _each(entry._replace(copy=copy), lambda i: replace(i, value=None))
 
 
 def wanted(entry: RequestEntry) -> bool:
     """Whether it is a copy that still needs what Amplitude holds."""
     return entry.copy is not None and not entry.ended and entry.copy.package is None and entry.cancel_command is None
+
+
+def window(now: Millis, months: int) -> tuple[Day, Day]:
+    """From the first day of the month that lies so many months back, to today."""
+    today = day_of(now)
+    month = int(today[:4]) * 12 + int(today[5:7]) - 1 - months
+    return Day(f"{month // 12:04}-{month % 12 + 1:02}-01"), today
+
+
+Whose = tuple[str, str, str]
+
+
+def whose(org: OrgId, identity: IdentityState | Identity) -> Whose | None:
+    """What an erasure and a copy of the same person have in common; None for an identity that was forgotten."""
+    return (org, identity.kind.value, identity.value.reveal()) if identity.value else None
 
 
 def covers(entry: RequestEntry, project: ProjectId) -> bool:

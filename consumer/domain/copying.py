@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from consumer.domain.subject import Day, Millis, ProjectId
+from consumer.domain.subject import Day, Millis, ProjectId, Secret
 
 
 class Source(StrEnum):
@@ -101,7 +101,9 @@ class Package:
 class Copy:
     """`projects`: those asked for by name; none: the whole org. `source` is None until it was chosen.
 
-    `page`: the page for the person, once it is stored. `before`: ledger keys of the erasures that wait for this copy.
+    `seal`: of an encrypted copy, the age identity with which the service itself can read what it stored, until it is
+    delivered. `page`: the page for the person, once it is stored. `before`: ledger keys of the erasures that wait for
+    this copy.
     """
 
     projects: tuple[ProjectId, ...] = ()
@@ -109,6 +111,7 @@ class Copy:
     start: Day | None = None
     end: Day | None = None
     errands: tuple[Errand, ...] = ()
+    seal: Secret | None = None
     page: CopyPage | None = None
     package: Package | None = None
     before: tuple[str, ...] = ()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from consumer.domain.command import Identity
-from consumer.domain.copies import wanted
+from consumer.domain.copies import Whose, wanted, whose
 from consumer.domain.entry import IdentityState, LedgerKey, RequestEntry
 from consumer.domain.subject import OrgId
-
-Whose = tuple[OrgId, str, str]
 
 
 class OpenCopies:
@@ -22,22 +20,18 @@ class OpenCopies:
         self.remove(key)
         if not wanted(entry):
             return
-        self._whose[key] = tuple(filter(None, (_whose(entry.org, identity) for identity in entry.identities)))
-        for whose in self._whose[key]:
-            self._keys.setdefault(whose, set()).add(key)
+        self._whose[key] = tuple(filter(None, (whose(entry.org, identity) for identity in entry.identities)))
+        for each in self._whose[key]:
+            self._keys.setdefault(each, set()).add(key)
 
     def remove(self, key: bytes) -> None:
         """Nothing happens if it is not there."""
-        for whose in self._whose.pop(key, ()):
-            self._keys[whose].discard(key)
-            if not self._keys[whose]:
-                del self._keys[whose]
+        for each in self._whose.pop(key, ()):
+            self._keys[each].discard(key)
+            if not self._keys[each]:
+                del self._keys[each]
 
     def of(self, org: OrgId, identity: IdentityState | Identity) -> list[LedgerKey]:
         """The copies of exactly this identity in the org."""
-        whose = _whose(org, identity)
-        return [LedgerKey(key.decode()) for key in sorted(self._keys.get(whose, ()))] if whose else []
-
-
-def _whose(org: OrgId, identity: IdentityState | Identity) -> Whose | None:
-    return (org, identity.kind.value, identity.value.reveal()) if identity.value else None
+        found = self._keys.get(whose(org, identity) or ("", "", ""), ())
+        return [LedgerKey(key.decode()) for key in sorted(found)]

@@ -19,7 +19,7 @@ from consumer.adapters.wire import entry_out
 from consumer.cli import main
 from consumer.cli.connection import reach
 from consumer.cli.identities import Person
-from consumer.cli.submit import _report
+from consumer.cli.submission import _report
 from consumer.domain.command import ProjectRule, parse
 from consumer.domain.errors import Fatal
 from consumer.domain.lifecycle import Stage

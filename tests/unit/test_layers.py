@@ -6,8 +6,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLOWS = ("turn.py", "requests.py", "desk.py", "ledger/*.py", "lanes/*.py", "discovery/*.py")
-WIRING = {"consumer.service", "consumer.discovery_service", "consumer.settings", "consumer.cli"}
+FLOWS = (
+    "turn.py",
+    "case.py",
+    "following.py",
+    "*requests.py",
+    "desk.py",
+    "ledger/*.py",
+    "lanes/*.py",
+    "copies/*.py",
+    "discovery/*.py",
+)
+WIRING = {"consumer.service", "consumer.copy_service", "consumer.discovery_service", "consumer.setting", "consumer.cli"}
 
 
 def imports(path):

@@ -6,7 +6,6 @@ import pytest
 
 from consumer.domain.lifecycle import COPY_NEXT, ENDS, NEXT, OPENDSR_STATUS, Stage, may_follow, mermaid, overall
 
-
 TABLES = pytest.mark.parametrize("table", [NEXT, COPY_NEXT], ids=["erasure", "copy"])
 
 

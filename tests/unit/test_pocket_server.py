@@ -357,7 +357,7 @@ async def test_the_control_calls_do_what_python_can(caller: Caller) -> None:
     assert counters["times_applied"] == {"u": 1}
     assert counters["ids_per_post"] == [1]
     await call("POST", "/fake/reset", json={})
-    assert (await call("GET", "/fake/counters"))[1] == {"refused": 0, "apps": {}}
+    assert (await call("GET", "/fake/counters"))[1] == {"refused": 0, "apps": {}, "orgs": {}}
     assert (await call("GET", f"/fake/jobs?app={APP}"))[1] == []
 
 

@@ -14,12 +14,14 @@ from consumer.adapters.avro.source import DirectorySource
 from consumer.cli import app
 from consumer.domain.command import parse
 from consumer.domain.errors import Reason
-from consumer.domain.lifecycle import mermaid
+from consumer.domain.lifecycle import COPY_NEXT, mermaid
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.settings import (
     AdminSettings,
+    CopySettings,
     DiscoverySettings,
     KafkaSettings,
+    OrgSettings,
     ProjectSettings,
     RegistrySettings,
     Settings,
@@ -37,6 +39,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 SCANNER = README.split("## Find personal data")[1].split("\n## ")[0]
 
+COPIES = README.split("## Deliver copies")[1].split("\n## ")[0]
+
 
 def block(language, within=README):
     return re.search(rf"```{language}\n(.*?)```", within, re.DOTALL)[1]
@@ -45,6 +49,7 @@ def block(language, within=README):
 def test_the_picture_of_the_life_cycle_is_the_table():
     """Generated from it, so it cannot lie."""
     assert mermaid() == block("mermaid").strip()
+    assert mermaid(COPY_NEXT) == block("mermaid", COPIES).strip()
 
 
 def test_every_reason_has_its_row_and_every_row_its_reason():
@@ -56,7 +61,8 @@ def test_every_reason_has_its_row_and_every_row_its_reason():
 def test_every_setting_is_named():
     """In the table, or in the example above it."""
     start = README.split("## Start with your own Kafka")[1].split("## Ask, follow, mend")[0]
-    parts = [Settings, KafkaSettings, ProjectSettings, RegistrySettings, AdminSettings, DiscoverySettings]
+    parts = [Settings, KafkaSettings, ProjectSettings, OrgSettings, RegistrySettings, AdminSettings]
+    parts += [DiscoverySettings, CopySettings]
     tables = {"kafka", "projects", "admin", "schema_registry", "discovery"}
     names = {name for part in parts for name in part.model_fields} - tables
     said_with_its_file = {"api_key", "secret_key", "password", "fingerprint_key"}
@@ -70,6 +76,13 @@ def test_the_settings_of_the_five_minute_start_are_accepted(tmp_path):
     settings = load(file)
     assert settings.rules()["shop"].org == "acme"
     assert tomllib.loads(block("toml"))["linger_s"] == settings.linger_s
+
+
+def test_the_settings_for_copies_are_accepted(tmp_path):
+    """Beside those of the five-minute start."""
+    started, more = tomllib.loads(block("toml")), tomllib.loads(block("toml", COPIES))
+    more["copies"]["recipients"] = []
+    Settings(**{**started, **more, "projects": {"shop": started["projects"]["shop"] | more["projects"]["shop"]}})
 
 
 def test_the_sample_producer_runs():

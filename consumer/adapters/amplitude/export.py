@@ -18,6 +18,7 @@ import aiohttp
 
 from consumer.adapters.amplitude import answers, hosts
 from consumer.adapters.amplitude.session import Departure, GatedConnector, departing
+from consumer.adapters.amplitude.streaming import received
 from consumer.domain.errors import CallFailed, Fault, Reason
 from consumer.domain.hours import Hour, parameter
 from consumer.ports import Absence, Access, Archive
@@ -96,7 +97,7 @@ class ExportClient:
 
 async def _answer(response: aiohttp.ClientResponse) -> Archive | Absence:
     if response.status == 200:
-        pieces = _pieces(response)
+        pieces = received(response)
         head = await _head(pieces)
         if not head.startswith(_ZIP):
             raise CallFailed(Fault.LOST, Reason.NOT_AN_ARCHIVE, 200)
@@ -111,19 +112,6 @@ async def _answer(response: aiohttp.ClientResponse) -> Archive | Absence:
     if response.status == 400 and _TOO_LARGE.search(body):
         return Absence.TOO_LARGE
     raise answers.failure(response.status, response.headers) or CallFailed(Fault.LOST, Reason.UNAVAILABLE)
-
-
-async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """The body as it arrives. A line that breaks is a failure of ours."""
-    try:
-        async for piece in response.content.iter_any():
-            yield piece
-    except (aiohttp.ClientError, OSError):
-        broken = True
-    else:
-        broken = False
-    if broken:
-        raise CallFailed(Fault.LOST, Reason.UNAVAILABLE, response.status)
 
 
 async def _head(pieces: AsyncIterator[bytes]) -> bytes:
@@ -143,7 +131,7 @@ async def _whole(head: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[byt
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:
     body = b""
-    async for piece in _pieces(response):
+    async for piece in received(response):
         body += piece
         if len(body) > ERROR_BYTES:
             break

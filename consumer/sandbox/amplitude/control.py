@@ -23,6 +23,7 @@ def routes(world: World) -> list[web.RouteDef]:
     """Every control call. A body that cannot be used is a 400."""
     return [
         web.post("/fake/projects", _control(world, _add_project)),
+        web.post("/fake/orgs", _control(world, _add_org)),
         web.post("/fake/people", _control(world, _seed)),
         web.post("/fake/faults", _control(world, _add_faults)),
         web.delete("/fake/faults", _control(world, _clear_faults)),
@@ -51,6 +52,12 @@ def _add_project(world: World, data: dict[str, Any]) -> object:
     holder = Holder(Region(data.get("region", "us")), Level.PROJECT, str(data.get("org", "36001")), str(data["app"]))
     pair = (str(data["api_key"]), str(data["secret_key"])) if "api_key" in data else None
     api_key, secret_key = world.keys.add(holder, pair)
+    return {"api_key": api_key, "secret_key": secret_key}
+
+
+def _add_org(world: World, data: dict[str, Any]) -> object:
+    """`{org, region?}`: let an org's own keys in, which are made by rule."""
+    api_key, secret_key = world.keys.add(Holder(Region(data.get("region", "us")), Level.ORG, str(data["org"]), None))
     return {"api_key": api_key, "secret_key": secret_key}
 
 

@@ -99,12 +99,28 @@ class AppCounters:
         }
 
 
+@dataclass(slots=True)
+class OrgCounters:
+    """Of one org's copies. `asked`: questions by person; `credentials_leaked`: downloads that carried keys."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    downloads: int = 0
+    credentials_leaked: int = 0
+
+
 class Counters:
-    """Per project, made on first sight. `refused` counts requests whose keys were not accepted."""
+    """Per project and org, made on first sight. `refused` counts requests whose keys were not accepted."""
 
     def __init__(self) -> None:
         self.apps: dict[str, AppCounters] = {}
+        self.orgs: dict[str, OrgCounters] = {}
         self.refused = 0
+
+    def org(self, org: str) -> OrgCounters:
+        """The counters of one org."""
+        return self.orgs.setdefault(org, OrgCounters())
 
     def app(self, app: str) -> AppCounters:
         """The counters of one project."""
@@ -112,9 +128,15 @@ class Counters:
 
     def as_json(self) -> dict[str, Any]:
         """The reply of `GET /fake/counters`."""
-        return {"refused": self.refused, "apps": {app: counters.as_json() for app, counters in self.apps.items()}}
+        apps = {app: counters.as_json() for app, counters in self.apps.items()}
+        orgs = {
+            org: {"requests": dict(seen.requests), "downloads": seen.downloads, "asked": dict(seen.asked)}
+            for org, seen in self.orgs.items()
+        }
+        return {"refused": self.refused, "apps": apps, "orgs": orgs}
 
     def reset(self) -> None:
         """Forget everything that was counted; requests on their way are no longer counted out."""
         self.apps.clear()
+        self.orgs.clear()
         self.refused = 0

@@ -64,6 +64,11 @@ def made_up(app: str, hour: Hour, count: int, seed: int = 0) -> tuple[list[bytes
     return lines, truth
 
 
+def made_up_event(dice: Random, app: str, hour: Hour, number: int) -> dict[str, Any]:
+    """One event of somebody, as the dice fall."""
+    return _event(dice, app, hour, number)[0]
+
+
 def _event(dice: Random, app: str, hour: Hour, number: int) -> tuple[dict[str, Any], set[tuple[str, str]]]:
     event_type = dice.choice(EVENT_TYPES)
     who = dice.randrange(2_000)

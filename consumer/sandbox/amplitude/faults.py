@@ -40,6 +40,7 @@ class Kind(StrEnum):
     MESSAGE_OBJECT = "message_object"  # the bare message in an object instead of a string
     CUT = "cut"  # half of an archive, ended as if it were whole
     CORRUPT = "corrupt"  # an archive with one byte changed
+    JOB_FAILS = "job_fails"  # accepted, and failed in the end
 
 
 STAGE_OF: dict[Kind, Stage] = {
@@ -60,13 +61,15 @@ STAGE_OF: dict[Kind, Stage] = {
     Kind.MESSAGE_OBJECT: Stage.REPLY,
     Kind.CUT: Stage.REPLY,
     Kind.CORRUPT: Stage.REPLY,
+    Kind.JOB_FAILS: Stage.APPLICATION,
 }
 
 
 @dataclass(slots=True)
 class Fault:
     """One rule. `count` None is without end; `for_s` ends it that many real seconds after it was added. The method of
-    exports is `EXPORT`."""
+    exports is `EXPORT`; those of copies are `DSAR`, `DSAR_GET`, `DSAR_OUTPUT` and `LINK`, with the org as `app`; search
+    and activity are `ACTIVITY`."""
 
     kind: Kind
     method: str | None = None

@@ -35,7 +35,7 @@ class KeyTable:
 
     def add(self, holder: Holder, pair: tuple[str, str] | None = None) -> tuple[str, str]:
         """Let a pair in; without one it gets `default_pair` of its project or org. Returns the pair."""
-        pair = pair or default_pair(holder.app or holder.org)
+        pair = pair or default_pair(holder.app or f"org/{holder.org}")
         self._holders[pair] = holder
         return pair
 

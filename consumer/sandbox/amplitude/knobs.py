@@ -11,7 +11,11 @@ class Knobs:
     integrator reports. `reply_whole_job` lists a job's earlier ids in the reply to a POST too (not documented).
 
     Exports: `most_exports` are open at a time per project, a window of more bytes is a 400, one of more hours a 504;
-    an hour has `export_parts` members; `export_bytes_per_s` 0 is full speed."""
+    an hour has `export_parts` members; `export_bytes_per_s` 0 is full speed.
+
+    Copies: each person has so many events over so many months, ending when the world began; a copy takes `dsar_s`; an
+    org spends `dsar_units`, a project `lookups`, in any `hour_s` real seconds; a link is good for `link_s`.
+    `foreign_urls` names the browser's host in the links, as older documentation does."""
 
     lead_days: int = 12
     gate_s: float = 0.95
@@ -28,3 +32,12 @@ class Knobs:
     most_export_hours: int = 365 * 24
     export_bytes_per_s: float = 0.0
     export_parts: int = 1
+    events_per_person: int = 25
+    months_of_history: int = 3
+    heavy_prefix: str = "heavy-"
+    dsar_s: float = 0.2
+    dsar_units: int = 14_400
+    lookups: int = 360
+    hour_s: float = 3600.0
+    link_s: float = 300.0
+    foreign_urls: bool = False

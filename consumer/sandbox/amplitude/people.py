@@ -44,6 +44,11 @@ class People:
             self._user_of[app, amplitude_id] = user_id
         return found
 
+    def with_prefix(self, app: str, prefix: str) -> dict[int, str]:
+        """Everybody of the project known so far whose user id begins so, by Amplitude ID."""
+        known = ((amplitude_id, user) for (where, amplitude_id), user in self._user_of.items() if where == app)
+        return {amplitude_id: user for amplitude_id, user in known if user.startswith(prefix)}
+
     def user_of(self, app: str, amplitude_id: int) -> str | None:
         """The user behind an Amplitude ID, as far as that was ever derived or seeded."""
         return self._user_of.get((app, amplitude_id))

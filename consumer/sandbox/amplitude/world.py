@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from consumer.domain.deadline import day_of
 from consumer.domain.subject import Day
 from consumer.ports import Clock
+from consumer.sandbox.amplitude.allowance import Allowance
 from consumer.sandbox.amplitude.book import JobBook
+from consumer.sandbox.amplitude.copybook import CopyBook
 from consumer.sandbox.amplitude.counters import Counters
 from consumer.sandbox.amplitude.faults import FaultScript
+from consumer.sandbox.amplitude.history import History
 from consumer.sandbox.amplitude.keys import KeyTable
 from consumer.sandbox.amplitude.knobs import Knobs
 from consumer.sandbox.amplitude.limiter import Limiter
@@ -32,6 +36,11 @@ class World:
     faults: FaultScript
     counters: Counters
     shelf: Shelf
+    history: History
+    copybook: CopyBook
+    links: dict[str, Any] = field(default_factory=dict)
+    links_url: str = ""
+    _allowances: dict[tuple[str, str], Allowance] = field(default_factory=dict)
     _late: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
@@ -48,7 +57,28 @@ class World:
             FaultScript(),
             Counters(),
             Shelf(knobs.export_parts),
+            History(clock.now(), knobs.events_per_person, knobs.months_of_history, knobs.heavy_prefix),
+            CopyBook(knobs.dsar_s),
         )
+
+    def allowance(self, org: str) -> Allowance:
+        """What an org has spent on copies."""
+        return self._allowance("org", org, self.knobs.dsar_units)
+
+    def lookups(self, app: str) -> Allowance:
+        """What a project has spent on searches and activity."""
+        return self._allowance("app", app, self.knobs.lookups)
+
+    def _allowance(self, kind: str, name: str, units: int) -> Allowance:
+        return self._allowances.setdefault((kind, name), Allowance(units, self.knobs.hour_s))
+
+    def people_in(self, app: str, user_id: str | None, amplitude_id: int | None) -> dict[int, str | None]:
+        """Whom a project still knows by that id: Amplitude IDs with their user ids. Whoever was erased is not there;
+        an Amplitude ID is known where it was ever derived or seeded."""
+        if amplitude_id is not None and self.people.user_of(app, amplitude_id) is None:
+            return {}
+        ids = [] if amplitude_id is None else [amplitude_id]
+        return self.book.resolve(app, self.today(), [user_id] if user_id else [], ids)[0]
 
     def today(self) -> Day:
         """The calendar's day, UTC."""

@@ -1,0 +1,217 @@
+"""Packages in an object store or in a folder, through the `obstore` library: streamed, whole or not at all.
+
+A file in a folder is written beside its name and renamed; one in an object store is an upload in parts, of which
+nothing is visible before the last one. What the library says of a failure is never passed on: it quotes URLs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, from_url
+
+from consumer.copy_ports import Stored, StoreFailed
+from consumer.domain.errors import Fatal, Reason
+
+T = TypeVar("T")
+PART_BYTES = 8 << 20
+PIECE_BYTES = 1 << 20
+SCHEMES = ("file", "s3", "gs", "az")
+_STAGED = re.compile(r".+#\d+\Z")
+"""How the library names what is being written in a folder; it does not list such names."""
+
+
+def open_store(url: str, options: Mapping[str, str] | None = None) -> ObjectStore:
+    """The store behind `file:///folder`, `s3://bucket/prefix`, `gs://...` or `az://...`.
+
+    `options` are the library's own (`endpoint`, `region`, `access_key_id`, ...); what is not given is taken from the
+    environment (`AWS_*`, ...). Raises `Fatal(INVALID_SETTINGS)`, without the URL: it may hold a password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES or "@" in parts.netloc or parts.query:
+        raise Fatal(Reason.INVALID_SETTINGS, "copies.store: file://, s3://, gs:// or az://, and a path")
+    try:
+        if parts.scheme == "file":
+            return FolderStore(Path(unquote(parts.path)))
+        waits: Any = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=120), "allow_http": True}
+        retries: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
+        found: Any = from_url(url, config=cast("Any", dict(options or {})), client_options=waits, retry_config=retries)
+        return ObjectStore(found, url)
+    except (BaseError, OSError, ValueError, TypeError):
+        pass  # raised below and not here: the library's text may quote a secret
+    raise Fatal(Reason.INVALID_SETTINGS, "copies.store, copies.store_options: not usable")
+
+
+class ObjectStore:
+    """Implements `Store`."""
+
+    def __init__(self, store: Any, url: str) -> None:
+        self._store, self._url = store, url.rstrip("/")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> Stored:
+        """See `Store`. Also nothing is left when the task is cancelled."""
+        source = _Counted(chunks)
+        try:
+            parts = source.parts()
+            first = await anext(parts)
+            whole = first if len(first) < PART_BYTES else _with(first, parts)
+            await _ours(obstore.put_async(self._store, _inside(name), whole, chunk_size=PART_BYTES))
+        except StoreFailed:
+            if source.failure is not None:
+                raise source.failure from None
+            raise
+        return Stored(source.size, source.digest.hexdigest())
+
+    async def get(self, name: str) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        found = await _ours(obstore.get_async(self._store, _inside(name)))
+        pieces = aiter(found.stream(min_chunk_size=PIECE_BYTES))
+        while (piece := await _ours(_next(pieces))) is not None:
+            yield bytes(piece)
+
+    async def sizes(self, folder: str) -> dict[str, int]:
+        """See `Store`."""
+        found: dict[str, int] = {}
+        pages = aiter(obstore.list(self._store, prefix=_inside(folder)))
+        while (page := await _ours(_next(pages))) is not None:
+            found |= {each["path"]: each["size"] for each in page}
+        return found
+
+    async def remove(self, names: list[str]) -> None:
+        """See `Store`."""
+        for name in names:
+            try:
+                await _ours(obstore.delete_async(self._store, _inside(name)), missing=True)
+            except FileNotFoundError:
+                continue
+
+    def url(self, name: str) -> str:
+        """See `Store`."""
+        return f"{self._url}/{_inside(name)}"
+
+
+class FolderStore(ObjectStore):
+    """The same in a folder, local or of a network drive: for its owner's eyes only, and synced to the disk."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._root = root.resolve()
+        super().__init__(LocalStore(self._root), self._root.as_uri())
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> Stored:
+        """See `Store`."""
+        path = self._root / _inside(name)
+        await _on_disk(lambda: self._make_folders(path.parent))
+        stored = await super().put(name, chunks)
+        await _on_disk(lambda: _sync(path))
+        return stored
+
+    def _make_folders(self, folder: Path) -> None:
+        for each in reversed([folder, *folder.parents]):
+            if each != self._root and self._root in each.parents:
+                each.mkdir(mode=0o700, exist_ok=True)
+
+    async def sizes(self, folder: str) -> dict[str, int]:
+        """See `Store`. With what a killed process was writing, so that it can be removed."""
+        return await super().sizes(folder) | await _on_disk(lambda: self._staged(self._root / _inside(folder)))
+
+    def _staged(self, folder: Path) -> dict[str, int]:
+        found = (path for path in folder.rglob("*#*") if _STAGED.match(path.name) and path.is_file())
+        return {path.relative_to(self._root).as_posix(): path.stat().st_size for path in found}
+
+    async def remove(self, names: list[str]) -> None:
+        """See `Store`. Folders that are empty now go, too."""
+        await _on_disk(lambda: self._unlink([self._root / _inside(name) for name in names]))
+
+    def _unlink(self, paths: list[Path]) -> None:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        for folder in sorted({folder for path in paths for folder in path.parents}, reverse=True):
+            if self._root in folder.parents and folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+class _Counted:
+    """Chunks of any size as parts of one size, counted and digested on their way."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self.size, self.digest = 0, sha256()
+        self.failure: BaseException | None = None
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """At least one; all but the last have `PART_BYTES` or more. Most files are one part, and one request."""
+        waiting = bytearray()
+        try:
+            async for chunk in self._chunks:
+                self.size += len(chunk)
+                self.digest.update(chunk)
+                waiting += chunk
+                if len(waiting) >= PART_BYTES:
+                    yield bytes(waiting)
+                    waiting.clear()
+        except BaseException as error:
+            self.failure = error
+            raise
+        if waiting or not self.size:
+            yield bytes(waiting)
+
+
+async def _with(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in rest:
+        yield part
+
+
+def _inside(name: str) -> str:
+    """The name, if it stays inside the store. `ValueError`: a bug of ours."""
+    if not name or name.startswith("/") or ".." in name.split("/"):
+        raise ValueError("a name that leaves the store")
+    return name
+
+
+async def _next(items: AsyncIterator[T]) -> T | None:
+    return await anext(items, None)
+
+
+async def _ours(step: Coroutine[Any, Any, T], *, missing: bool = False) -> T:
+    """The library's errors as ours, with nothing of their text."""
+    try:
+        return await step
+    except FileNotFoundError:
+        if missing:
+            raise
+    except (BaseError, OSError):
+        pass  # raised below and not here
+    raise StoreFailed
+
+
+async def _on_disk(step: Callable[[], T]) -> T:
+    try:
+        return await asyncio.to_thread(step)
+    except OSError:
+        pass  # raised below and not here: its text has the path
+    raise StoreFailed
+
+
+def _sync(path: Path) -> None:
+    """The file and its name are on the disk."""
+    for each in (path, path.parent):
+        handle = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
