@@ -152,7 +152,7 @@ class CopyReport:
     """What one org's copies are doing: numbers and reasons, never an identifier.
 
     `waiting`: copies that are not delivered; `oldest`: when the oldest of them was accepted; `jobs`: of them, those
-    that Amplitude is making. `units`: of the DSAR API, spent by this member; `tokens`: what may be spent now.
+    that Amplitude is making. `tokens`: units of the DSAR API that may be spent now.
     """
 
     org: OrgId
@@ -160,7 +160,6 @@ class CopyReport:
     oldest: Millis | None
     in_flight: int
     jobs: int
-    units: int
     tokens: float
     circuit_open: bool
     reason: Reason | None

@@ -42,6 +42,10 @@ class Projects:
         self._look()
         return self._rules
 
+    def names(self) -> set[str]:
+        """Of the projects and of their orgs."""
+        return {name for rule in self.rules().values() for name in (rule.project, rule.org)}
+
     def access(self, project: ProjectId) -> Access | Reason:
         """Where and as whom the project is called now, or why it cannot be."""
         self._look()

@@ -87,7 +87,7 @@ class RequestsStage:
         self._ledger_codec = Codec(DirectorySource())
         self._ledger = ledger_codec(self._ledger_codec)
         self._projects = Projects(settings)
-        self._metrics = PrometheusMeter(self._projects.rules)
+        self._metrics = PrometheusMeter(self._projects.names)
         self._meter: Meter = Meters(self._metrics, meter) if meter else self._metrics
         self._stopping, self._stream_ended = asyncio.Event(), asyncio.Event()
 
@@ -126,17 +126,17 @@ class RequestsStage:
                 stack.push_async_callback(copies.close)
             stream = self._stream(Following(lanes, copies), codec)
             probes = Probes(lambda: stream.report, lanes.report, self._clock)
-            await self._open_admin_port(stack, probes)
+            await self._open_admin_port(stack, Gauges(probes, copies.report if copies else list), probes)
             stream.start()
             stack.push_async_callback(asyncio.to_thread, stream.join, LEAVE_S)
             stack.callback(stream.stop)
             stack.callback(probes.drain)
             await self._serve(stream, *([lanes.failed, copies.failed] if copies else [lanes.failed]))
 
-    async def _open_admin_port(self, stack: AsyncExitStack, probes: Probes) -> None:
+    async def _open_admin_port(self, stack: AsyncExitStack, gauges: Gauges, probes: Probes) -> None:
         admin = self._settings.admin
         if admin.port is not None:
-            server = AdminServer(self._metrics.registry, probes, admin.host, admin.port, gauges=Gauges(probes))
+            server = AdminServer(self._metrics.registry, probes, admin.host, admin.port, gauges=gauges)
             await stack.enter_async_context(server)
 
     async def _serve(self, stream: Stream, *failed: asyncio.Future[None]) -> None:

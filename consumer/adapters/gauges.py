@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from consumer.adapters.metrics import BY_NAME, CATALOGUE, Shape
 from consumer.adapters.probes import PARKED, Probes
 from consumer.domain.errors import Reason
-from consumer.ports import LaneReport, StreamReport
+from consumer.ports import CopyReport, LaneReport, StreamReport
 
 PAUSES = (Reason.BACKLOG_FULL, Reason.TOO_MANY_DEAD_LETTERS, Reason.REGISTRY_UNAVAILABLE)
 """Each has its series from the start, so that an alert sees 0 become 1."""
@@ -23,8 +23,8 @@ Samples = dict[str, list[Sample]]
 class Gauges(Collector):
     """Collects in the event loop, where /metrics is answered. Names of projects are the lanes', hence the settings'."""
 
-    def __init__(self, probes: Probes) -> None:
-        self._probes = probes
+    def __init__(self, probes: Probes, copies: Callable[[], list[CopyReport]] = list) -> None:
+        self._probes, self._copies = probes, copies
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """The families without samples: registering must not ask lanes that are not there yet."""
@@ -32,7 +32,8 @@ class Gauges(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Every gauge of the catalogue, in its order."""
-        samples = self._of_probes() | _of_lanes(self._probes.lanes(), self._probes.clock.now())
+        now = self._probes.clock.now()
+        samples = self._of_probes() | _of_lanes(self._probes.lanes(), now) | _of_copies(self._copies(), now)
         if (report := self._probes.stream()) is not None:
             samples |= _of_stream(report)
         for metric in CATALOGUE:
@@ -80,6 +81,25 @@ def _of_lanes(reports: list[LaneReport], now_ms: int) -> Samples:
             samples[name].append(((project,), value))
         for reason in sorted({lane.reason for lane in of_project if lane.reason}):
             samples["dsr_lane_waiting_reason"].append(((project, reason.value), 1))
+    return samples
+
+
+def _of_copies(reports: list[CopyReport], now_ms: int) -> Samples:
+    samples: Samples = defaultdict(list)
+    for report in reports:
+        oldest = report.oldest if report.oldest is not None else now_ms
+        told = {
+            "dsr_copies_waiting": report.waiting,
+            "dsr_copies_oldest_age_seconds": max(0, now_ms - oldest) / 1000,
+            "dsr_copies_jobs": report.jobs,
+            "dsr_copies_steps": report.in_flight,
+            "dsr_copies_budget_units": report.tokens,
+            "dsr_copies_circuit_open": float(report.circuit_open),
+        }
+        for name, value in told.items():
+            samples[name].append(((report.org,), value))
+        if report.reason is not None:
+            samples["dsr_copies_waiting_reason"].append(((report.org, report.reason.value), 1))
     return samples
 
 

@@ -76,6 +76,14 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("dsr_lane_circuit_open", _G, "1: repeated failure, the lane stays away for a while.", ("project",)),
     Metric("dsr_lane_waiting_reason", _G, "1 for the reason why the lane waits, if it does.", ("project", "reason")),
     Metric("dsr_oldest_waiting_request_age_seconds", _G, "Since the oldest of them was accepted.", ("project",)),
+    # copies
+    Metric("dsr_copies_waiting", _G, "Copies that are not delivered.", ("org",)),
+    Metric("dsr_copies_oldest_age_seconds", _G, "Since the oldest of them was accepted.", ("org",)),
+    Metric("dsr_copies_jobs", _G, "Copies that Amplitude is making.", ("org",)),
+    Metric("dsr_copies_steps", _G, "Steps of copies that are under way.", ("org",)),
+    Metric("dsr_copies_budget_units", _G, "Units of the DSAR API that may be spent now.", ("org",)),
+    Metric("dsr_copies_circuit_open", _G, "1: repeated failure, the org stays away for a while.", ("org",)),
+    Metric("dsr_copies_waiting_reason", _G, "1 for the reason why they wait, if they do.", ("org", "reason")),
     # what is said
     Metric("dsr_outcomes_total", _C, "Durable outcomes.", ("kind", "stage", "reason")),
     Metric("dsr_notices_total", _C, "Durable notices about requests.", ("project", "notice")),
@@ -99,7 +107,8 @@ BY_NAME = {metric.name: metric for metric in CATALOGUE}
 
 
 class PrometheusMeter:
-    """Implements `Meter` on a registry of its own. `projects` is what the settings list now, asked for every label."""
+    """Implements `Meter` on a registry of its own. `projects` is what the settings list now, asked for every label;
+    calls for copies are counted under the org's name, so it is among them."""
 
     def __init__(self, projects: Callable[[], Collection[str]], registry: CollectorRegistry | None = None) -> None:
         # For the whole process: `_created` is a second series beside each counter, and nothing reads it.

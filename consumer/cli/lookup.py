@@ -15,7 +15,6 @@ from consumer.cli.printing import remark
 from consumer.domain.command import CommandKind
 from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Reason, Refused
-from consumer.domain.lifecycle import Stage
 
 
 def about(
@@ -27,12 +26,15 @@ def about(
         return [sending.about(kind, str(project), str(request) if request else None)]
     with connection.ledger() as reader:
         found = survey(reader, codec, lambda entry: entry, about=str(request))
-    entries = [entry for entry in found.requests.values() if project in {None, entry.project}]
+    entries = [entry for entry in found.requests.values() if project in {None, entry.place}]
     if not entries and project is not None:
         raise Refused(Reason.UNKNOWN_PROJECT)
     if not entries:
         raise Refused(Reason.UNKNOWN_REQUEST, "not in the ledger; was it accepted? `dsr status REQUEST` knows more")
-    return [sending.about(kind, _only(entries).project, str(request))]
+    only = _only(entries)
+    if only.copy is not None and not only.project:
+        return [sending.command(kind, org=only.org, scope="org", subject_request_id=str(request))]
+    return [sending.about(kind, only.project, str(request))]
 
 
 def _only(entries: Sequence[RequestEntry]) -> RequestEntry:
@@ -43,7 +45,7 @@ def _only(entries: Sequence[RequestEntry]) -> RequestEntry:
         remark(f"already {', '.join(stages)}; nothing was sent")
         raise typer.Exit(1)
     if len(going) > 1:
-        projects = ", ".join(sorted(entry.project for entry in going))
+        projects = ", ".join(sorted(entry.place for entry in going))
         raise typer.BadParameter(f"the request is in several projects ({projects}): say --project")
     return going[0]
 
@@ -56,7 +58,7 @@ def accepted_since(connection: Connection, codec: Codec, project: str, since: in
         nonlocal known
         known = known or entry.project == project
         ours = entry.project == project and entry.accepted >= since
-        cancellable = not entry.ended and entry.cancel_command is None and entry.reached is not Stage.ERASED
+        cancellable = not entry.ended and entry.cancel_command is None and entry.erased is None
         return entry if ours and cancellable else None
 
     with connection.ledger() as reader:

@@ -48,8 +48,9 @@ def status(
       halts[]     partition reason since dead_letters
     JSON of one request: one object
       request_id
-      projects[]  project org stage reason run attempt held submitted accepted
-                  deadline expected slack_seconds closed
+      projects[]  project org type stage reason run attempt held submitted
+                  accepted deadline expected slack_seconds closed
+                  package (url sha256 events files bytes kept_until)
                   results[] (position stage reason jobs[])
       history[]   DsrOutcome, times in ISO 8601
     Exit codes: 0 shown; 1 nothing is known of the request or the project;
@@ -118,14 +119,15 @@ def _row_json(row: ProjectOverview) -> dict[str, Any]:
 def _one(connection: Connection, codec: Codec, request: str, project: str | None, *, json: bool) -> int:
     with connection.ledger() as reader:
         found = survey(reader, codec, lambda entry: entry, about=request)
-    entries = [entry for entry in found.requests.values() if project in {None, entry.project}]
-    history = [o for o in _history(connection, codec, request) if project in {None, o["project"]}]
+    entries = [entry for entry in found.requests.values() if project in {None, entry.place}]
+    wanted = {None, project, *(entry.project for entry in entries)} if project else None
+    history = [o for o in _history(connection, codec, request) if wanted is None or o["project"] in wanted]
     if not entries and not history and not connection.has(project):
         raise Refused(Reason.UNKNOWN_PROJECT)
     if not entries and not history:
         remark("nothing is known of that request: not accepted yet, forgotten, or never sent")
         return 1
-    told = [_entry_json(entry, found.projects) for entry in sorted(entries, key=lambda entry: entry.project)]
+    told = [_entry_json(entry, found.projects) for entry in sorted(entries, key=lambda entry: entry.place)]
     if json:
         emit({"request_id": request, "projects": told, "history": [stories.as_json(o) for o in history]})
         return 0
@@ -152,21 +154,37 @@ def _entry_json(entry: RequestEntry, states: dict[ProjectId, ProjectState]) -> d
     state = states.get(entry.project) or ProjectState(entry.project)
     expected = expected_erasure(entry, now(), state.estimate_ms)
     return {
-        "project": entry.project,
+        "project": entry.place,
         "org": entry.org,
+        "type": entry.request_type.value,
         "stage": (entry.stage or entry.reached).value,
         "reason": entry.reason.value if entry.reason else None,
         "run": entry.run,
         "attempt": entry.attempt,
-        "held": entry.held.value if entry.held and entry.waits(now(), state.approved) else None,
+        "held": _held(entry, state),
         "submitted": iso(entry.submitted),
         "accepted": iso(entry.accepted),
         "deadline": iso(entry.deadline),
         "expected": iso(None if _over(entry) else expected),
         "slack_seconds": None if _over(entry) else (entry.deadline - expected) // 1000,
         "closed": iso(entry.closed),
+        "package": _package_json(entry),
         "results": [_identity_json(identity) for identity in entry.identities],
     }
+
+
+def _held(entry: RequestEntry, state: ProjectState) -> str | None:
+    if entry.after_copy:
+        return Reason.COPY_FIRST.value
+    return entry.held.value if entry.held and entry.waits(now(), state.approved) else None
+
+
+def _package_json(entry: RequestEntry) -> dict[str, Any] | None:
+    package = entry.copy.package if entry.copy else None
+    if package is None:
+        return None
+    counts = {"events": package.lines, "files": package.files, "bytes": package.size}
+    return {"url": package.manifest, "sha256": package.sha256, **counts, "kept_until": iso(package.kept_until)}
 
 
 def _over(entry: RequestEntry) -> bool:
@@ -188,6 +206,8 @@ def _show(one: dict[str, Any]) -> None:
         if one[name]:
             room = f"   {slack(one['slack_seconds'])}" if name == "expected" else ""
             say(f"  {name:<10} {one[name]}{room}")
+    if package := one["package"]:
+        say(f"  package    {package['events']:,} events in {package['url']}, kept until {package['kept_until']}")
     filled = table("  position", "stage", "reason", "jobs", right=("  position",))
     for result in one["results"]:
         jobs = ", ".join(

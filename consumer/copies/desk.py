@@ -81,7 +81,6 @@ class OrgDesk:
             oldest=min((entry.accepted for entry in waiting), default=None),
             in_flight=len(self._under_way),
             jobs=self._jobs,
-            units=purse.units,
             tokens=purse.tokens,
             circuit_open=purse.circuit_open,
             reason=self._telling.reason or purse.reason,

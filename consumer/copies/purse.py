@@ -24,7 +24,7 @@ class Fare:
 
     def gate(self) -> None:
         """Passed by the call right before it is sent. Raises `LeaseLost`."""
-        self.left_at = self._purse.depart(self._cost)
+        self.left_at = self._purse.depart()
 
     def home(self) -> None:
         """The call is over: one that never left is not paid for."""
@@ -47,8 +47,6 @@ class Purse:
         self._random, self._schedules = random, schedules
         self._circuit, self._failures, self._closed_until = Circuit(), 0, float("-inf")
         self._slowed_at = float("-inf")
-        self.units = 0
-        """Spent in all."""
         self.reason: Reason | None = None
         """Why calls are kept back, if they are."""
 
@@ -86,11 +84,10 @@ class Purse:
             await asyncio.sleep(wait_s)
         return self.fare(cost)
 
-    def depart(self, cost: float) -> float:
+    def depart(self) -> float:
         """A call leaves: its send stamp. Raises `LeaseLost`."""
         if not self._holds_lease():
             raise LeaseLost
-        self.units += int(cost)
         return self._monotonic()
 
     def refund(self, cost: float) -> None:

@@ -147,6 +147,11 @@ class RequestEntry(NamedTuple):
         return ledger_key(self.request_id, self.project)
 
     @property
+    def place(self) -> str:
+        """Where it is, for people: the project, or the org of a copy of several."""
+        return self.project or f"{self.org} (org)"
+
+    @property
     def reached(self) -> Stage:
         """The stage of the least advanced identity."""
         return overall(identity.stage for identity in self.identities)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from consumer.domain.copies import LONGEST_MS
 from consumer.domain.deadline import AT_RISK_BELOW_MS, estimate_ms, scrub_expected
 from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import Reason
@@ -16,7 +17,8 @@ from consumer.domain.subject import Day, Millis, ProjectId, RequestId
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """One request without its people: small enough to hold millions. `day` is the last of its jobs' days."""
+    """One request without its people: small enough to hold millions. `day` is the last of its jobs' days. A copy that
+    was delivered counts as ended; `takes_ms` is how long a copy takes at most."""
 
     request_id: RequestId
     project: ProjectId
@@ -26,6 +28,7 @@ class Glimpse:
     ended: bool
     erased: Millis | None
     day: Day | None
+    takes_ms: int | None = None
 
     @classmethod
     def of(cls, entry: RequestEntry) -> Glimpse:
@@ -34,7 +37,15 @@ class Glimpse:
         stage = entry.stage or entry.reached
         day = max(days, default=None)
         return cls(
-            entry.request_id, entry.project, stage, entry.accepted, entry.deadline, entry.ended, entry.erased, day
+            entry.request_id,
+            ProjectId(entry.place),
+            stage,
+            entry.accepted,
+            entry.deadline,
+            entry.ended or (entry.copy is not None and entry.copy.package is not None),
+            entry.erased,
+            day,
+            LONGEST_MS if entry.copy is not None else None,
         )
 
     def slack_ms(self, now: Millis, estimate: int) -> int:
@@ -43,7 +54,7 @@ class Glimpse:
             return self.deadline - self.erased
         if self.day is not None:
             return self.deadline - scrub_expected(self.day)
-        return self.deadline - max(now, self.accepted + estimate)
+        return self.deadline - max(now, self.accepted + (estimate if self.takes_ms is None else self.takes_ms))
 
     @property
     def running(self) -> bool:

@@ -5,14 +5,10 @@ workers under a supervisor. The truth about the events was counted when they wer
 """
 
 import argparse
-import contextlib
 import hashlib
-import json
 import os
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from uuid import uuid4
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import schemas
@@ -35,11 +31,10 @@ from consumer.sandbox.amplitude.server import PocketAmplitude
 from consumer.sandbox.amplitude.shelf import MadeUp
 from consumer.sandbox.amplitude.thread import PocketThread
 from consumer.sandbox.clock import ScaledClock
-from tests.chaos.discovery_member import SESSION_MS
 from tests.chaos.table import tell
+from tests.chaos.workers import Crew, Reader
 from tests.kafka.local_kafka import LocalKafka
 
-ROOT = Path(__file__).parents[2]
 PREFIX, PARTITIONS = "chaos", 6
 COMPACTED = ("discovery_ledger", "inventory")
 TOPICS = (
@@ -52,7 +47,6 @@ TOPICS = (
 )
 PATIENCE_S = 1_200.0
 LAST = Hour(494_880)
-FROZEN_S = SESSION_MS / 1000 + 2
 MISBEHAVIOUR = [
     Fault(Kind.STATUS, method="EXPORT", status=500),
     Fault(Kind.STATUS, method="EXPORT", status=429),
@@ -98,87 +92,6 @@ def parser():
     return made
 
 
-class Crew:
-    """The workers and their supervisor. `strikes` are the words for what was done."""
-
-    def __init__(self, told, names, directory, pocket):
-        self._told, self._directory, self._pocket, self.names = told, directory, pocket, names
-        self._members, self.strikes, self.ended = {}, [], 0
-        for name in names:
-            self.start(name)
-
-    def start(self, name):
-        told = self._told | {"name": name}
-        command = [sys.executable, "-m", "tests.chaos.discovery_member", json.dumps(told)]
-        with (self._directory / f"{name}.log").open("ab") as log:
-            self._members[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-
-    def mend(self):
-        """Restart what has ended by itself."""
-        for name, member in self._members.items():
-            if member.poll() is not None:
-                self.ended += 1
-                self.start(name)
-
-    def kill(self, name):
-        """SIGKILL, and a new one in its place; what it was exporting is taken over."""
-        self._aim("SIGKILL")
-        self._members[name].kill()
-        self._members[name].wait()
-        self.start(name)
-
-    def freeze(self, name):
-        """SIGSTOP beyond the session time-out: others take its windows, and it wakes up as a zombie."""
-        self._aim("SIGSTOP")
-        self._members[name].send_signal(signal.SIGSTOP)
-        time.sleep(FROZEN_S)
-        self._members[name].send_signal(signal.SIGCONT)
-
-    def _aim(self, what):
-        """Wait for open exports, if there are any."""
-        until = time.monotonic() + 5
-        while time.monotonic() < until and not any(app.open_exports for app in self._pocket.counters.apps.values()):
-            time.sleep(0.01)
-        self.strikes.append(what)
-
-    def stop(self):
-        for member in self._members.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(member.pid, signal.SIGCONT)
-            member.terminate()
-        for member in self._members.values():
-            try:
-                member.wait(20)
-            except subprocess.TimeoutExpired:
-                member.kill()
-                member.wait()
-
-
-class Reader:
-    """Everything that is committed in one topic, again and again."""
-
-    def __init__(self, bootstrap, name, subject):
-        self._consumer = Consumer(
-            {"bootstrap.servers": bootstrap, "group.id": "witness", "isolation.level": "read_committed", "log_level": 0}
-        )
-        topic = f"{PREFIX}.{name}"
-        self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(PARTITIONS)])
-        self._codec, self._subject = Codec(DirectorySource()), subject
-        self.records = []
-        self.latest = {}
-
-    def read(self, seconds):
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            for message in self._consumer.consume(1_000, 0.2):
-                if message.error():
-                    continue
-                told = self._codec.decode(self._subject, message.value()) if message.value() else None
-                self.records.append(told)
-                self.latest[message.key()] = told
-        return self.records
-
-
 def rehearse(options, kafka, directory):
     """One run: rows of (name, value, whether it is right or None), and whether all are."""
     make_topics(kafka)
@@ -191,8 +104,15 @@ def rehearse(options, kafka, directory):
     with PocketThread(PocketAmplitude(clock, Knobs(export_parts=4, export_bytes_per_s=options.bytes_per_s))) as server:
         told = {"bootstrap": kafka.bootstrap, "prefix": PREFIX, "partitions": PARTITIONS, "longest": options.longest}
         told["projects"] = {name: project(server.pocket, apps[name], options) for name in names}
-        crew = Crew(told, [f"m{number}" for number in range(options.members)], directory, server.pocket)
-        outcomes = Reader(kafka.bootstrap, "discovery_outcomes", schemas.DISCOVERY_OUTCOMES)
+        apps_seen = server.pocket.counters.apps
+        crew = Crew(
+            "tests.chaos.discovery_member",
+            told,
+            [f"m{number}" for number in range(options.members)],
+            directory,
+            lambda: any(app.open_exports for app in list(apps_seen.values())),
+        )
+        outcomes = reader(kafka, "discovery_outcomes", schemas.DISCOVERY_OUTCOMES)
         try:
             began = time.monotonic()
             ask(kafka, names, span)
@@ -200,12 +120,16 @@ def rehearse(options, kafka, directory):
             took = time.monotonic() - began
         finally:
             crew.stop()
-        results = Reader(kafka.bootstrap, "discovery_results", schemas.DISCOVERY_RESULTS)
-        inventory = Reader(kafka.bootstrap, "inventory", schemas.INVENTORY)
-        dead = Reader(kafka.bootstrap, "dead_letters", schemas.DISCOVERY_COMMANDS)
-        for reader in (results, inventory, dead, outcomes):
-            reader.read(3)
+        results = reader(kafka, "discovery_results", schemas.DISCOVERY_RESULTS)
+        inventory = reader(kafka, "inventory", schemas.INVENTORY)
+        dead = reader(kafka, "dead_letters", schemas.DISCOVERY_COMMANDS)
+        for each in (results, inventory, dead, outcomes):
+            each.read(3)
         return verdict(options, crew, server.pocket, apps, span, (outcomes, results, inventory, dead), took)
+
+
+def reader(kafka, name, subject):
+    return Reader(kafka.bootstrap, f"{PREFIX}.{name}", PARTITIONS, subject)
 
 
 def make_topics(kafka):

@@ -10,9 +10,9 @@ from consumer.discovery_service import DiscoveryStage
 from consumer.domain.errors import Fault
 from consumer.domain.retry import Schedule
 from consumer.settings import AdminSettings, DiscoverySettings, KafkaSettings, ProjectSettings, Settings
+from tests.chaos.workers import SESSION_MS
 
 QUICK = {fault: Schedule(0.5, 2.0, 0.2) for fault in Fault}
-SESSION_MS = 6_000
 
 
 def settings(told):

@@ -16,10 +16,12 @@ from consumer.adapters.probes import PARKED as PARKING
 from consumer.domain.errors import Reason
 from consumer.domain.lifecycle import Stage
 from consumer.domain.statement import Kind, Notice, Outcome
+from consumer.ports import CopyReport
 from tests.fakes.commands import NOW, accepted
 from tests.fakes.reports import IDLE, PARKED, WORKING, Member
 
 DAY_MS = 86_400_000
+COPIES = CopyReport("acme", 3, NOW, 2, 1, 299.5, True, Reason.STORE_UNAVAILABLE)
 
 
 def outcome(kind=Kind.STAGE, stage=Stage.SCHEDULED, slack_days=5, **changed):
@@ -33,7 +35,7 @@ def used():
     """A meter on which everything has happened once, beside a member in every sort of trouble."""
     meter, member = PrometheusMeter(lambda: ["shop"]), Member()
     member.stream = replace(WORKING, restoring=(4,), halted={1: Reason.TOO_MANY_DEAD_LETTERS})
-    meter.registry.register(Gauges(member.probes))
+    meter.registry.register(Gauges(member.probes, lambda: [COPIES]))
     meter.called("shop", "POST", "ok", 0.2)
     meter.batched("shop", 100)
     meter.resubmitted("shop", 3)

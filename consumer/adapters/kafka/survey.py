@@ -10,7 +10,7 @@ import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.kafka.reading import TopicReader
 from consumer.adapters.wire import ledger_in
-from consumer.domain.entry import RequestEntry
+from consumer.domain.entry import COPY_KEY, RequestEntry
 from consumer.domain.errors import Fatal, Poison, Reason
 from consumer.domain.halt import HALT_KEY, Halt
 from consumer.domain.project import ProjectState
@@ -35,7 +35,7 @@ def survey(
     """Read the ledger to its end. `keep` says what to remember of a request (None: nothing), so that memory stays
     small however many there are; with `about` only that request id is decoded at all, beside projects and halts.
     `Fatal(UNDECODABLE)` for a record that a newer version wrote."""
-    wanted = ("project/", HALT_KEY, f"{about}/") if about is not None else ("",)
+    wanted = ("project/", HALT_KEY, f"{about}/", f"{COPY_KEY}{about}/") if about is not None else ("",)
     return _fold((record for record in reader.to_end() if _key(record).startswith(wanted)), codec, keep)
 
 
