@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 FUZZ_SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types bench bench-scanner bench-discovery chaos chaos-discovery fuzz clean
+.PHONY: help install demo test check lint types bench bench-scanner bench-discovery chaos chaos-copies chaos-discovery fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ bench-scanner: $(STAMP)  ## the scanner against inflating alone, against other s
 
 chaos: $(STAMP)  ## kill, freeze and fault everything under 10,000 requests, and judge the outcomes (about 4 minutes)
 	$(BIN)/python -m tests.chaos.run
+
+chaos-copies: $(STAMP)  ## the same for copies: 2,000 packages, opened and compared with the truth (about 8 minutes)
+	$(BIN)/python -m tests.chaos.copies
 
 chaos-discovery: $(STAMP)  ## the same for discovery: 500 windows, three workers, and the truth beside it (about 8 minutes)
 	$(BIN)/python -m tests.chaos.discovery

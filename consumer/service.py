@@ -83,7 +83,7 @@ class RequestsStage:
     ) -> None:
         self._settings, self._clock, self._stuck_s = settings, clock or SystemClock(), stuck_s
         self._policy = policy or LanePolicy(settings.linger_s, int(settings.poll_minutes * 60_000), settings.requester)
-        self._copy_policy = copy_policy or CopyPolicy()
+        self._copy_policy = copy_policy or CopyPolicy(first_poll_s=settings.copies.poll_minutes * 60)
         self._ledger_codec = Codec(DirectorySource())
         self._ledger = ledger_codec(self._ledger_codec)
         self._projects = Projects(settings)

@@ -165,5 +165,6 @@ class CopySettings(_Part):
     store_options: dict[str, str] = Field(default={}, repr=False)
     recipients: tuple[str, ...] = Field(default=(), description="age public keys; with any, packages are encrypted.")
     months: int = Field(default=13, ge=1, le=120, description="How far back a copy reaches.")
+    poll_minutes: float = Field(default=5, gt=0, description="To the first look at a copy; doubles up to an hour.")
     keep_days: int = Field(default=30, ge=1, description="How long a delivered package is kept.")
     delete_expired: bool = Field(default=True, description="Delete a package when its time is over.")

@@ -79,12 +79,12 @@ def sandbox(
     Exit codes: 0 ended by you; 2 usage or settings.
     """
     holders = [_holder(text) for text in project or [DEFAULT_APP]]
-    orgs = {(holder.region, holder.org): None for holder, _ in holders}
+    orgs = {holder.org: holder.region for holder, _ in reversed(holders)}  # an org is in one region: its first's
     start = Millis(start_ms) if start_ms is not None else now()
     clock: Clock = ManualClock(start) if manual else ScaledClock(start, speed, origin_s=origin_s)
     pocket = PocketAmplitude(clock, Knobs(lead_days=lead_days, gate_s=gate_s))
     keyed = [(holder, pocket.world.keys.add(holder, pair)) for holder, pair in holders]
-    org_holders = [Holder(region, Level.ORG, org, None) for region, org in orgs]
+    org_holders = [Holder(region, Level.ORG, org, None) for org, region in orgs.items()]
     keyed += [(holder, pocket.world.keys.add(holder)) for holder in org_holders]
     for holder, _ in holders:
         pocket.world.shelf.make_up(str(holder.app), MadeUp(events_per_hour, empty_every=10))
@@ -157,7 +157,7 @@ def _snippet(pocket: PocketAmplitude, keyed: list[tuple[Holder, tuple[str, str]]
         lines += ["", "[kafka]", f'bootstrap_servers = "{bootstrap}"', f"partitions = {PARTITIONS}"]
         lines += ["verify_topics = false  # this broker cannot describe them", f"# {FORGETFUL}"]
     lines += ["", "[discovery]", 'fingerprint_key = "made-up key of a sandbox"']
-    lines += ["", "[copies]", f'store = "{(Path.cwd() / "dsr-copies").as_uri()}"']
+    lines += ["", "[copies]", f'store = "{(Path.cwd() / "dsr-copies").as_uri()}"', "poll_minutes = 0.05"]
     orgs = {holder.org: NAMED.get(str(holder.app), ("", holder.org))[1] for holder, _ in keyed if holder.app}
     for holder, (api_key, secret_key) in keyed:
         name, org = NAMED.get(str(holder.app), (str(holder.app), holder.org))

@@ -201,7 +201,8 @@ def _identity_json(identity: IdentityState) -> dict[str, Any]:
 def _show(one: dict[str, Any]) -> None:
     reason = one["reason"] or one["held"]
     again = f", run {one['run']}" if one["run"] > 1 else ""
-    say(f"\n{one['project']} (org {one['org']}): {one['stage']}{f' ({reason})' if reason else ''}{again}")
+    org = "" if one["project"].endswith("(org)") else f" (org {one['org']})"
+    say(f"\n{one['project']}{org}, {one['type']}: {one['stage']}{f' ({reason})' if reason else ''}{again}")
     for name in ("submitted", "accepted", "deadline", "expected", "closed"):
         if one[name]:
             room = f"   {slack(one['slack_seconds'])}" if name == "expected" else ""

@@ -178,7 +178,7 @@ class OrgDesk:
 
     async def _carry_out(self, queue: Queue, step: Step, fare: Fare) -> None:
         """Do the step; what it could not do is put off."""
-        entry = self._entries.get(step.key)
+        entry, began = self._entries.get(step.key), self._ground.world.clock.monotonic()
         if entry is None:
             fare.home()
             return
@@ -190,9 +190,9 @@ class OrgDesk:
             self._put_off(step, self._policy.access_check_s)
             self._telling.park(without.reason)
         except CallFailed as failed:
-            self._call_failed(queue, failed, fare)
+            self._call_failed(queue, failed, began)
         except (LinkFailed, StoreFailed) as failed:
-            self._not_stored(step, failed)
+            self._not_stored(step, failed, began)
         else:
             self._went_well(queue, step, entry, finished=finished)
         finally:
@@ -210,16 +210,16 @@ class OrgDesk:
         elif self._entries.get(step.key) is entry:
             self._put_off(step, UNCHANGED_S)
 
-    def _call_failed(self, queue: Queue, failed: CallFailed, fare: Fare) -> None:
-        queue.purse.failed(failed, fare.left_at)
+    def _call_failed(self, queue: Queue, failed: CallFailed, began: float) -> None:
+        queue.purse.failed(failed, began)
         if failed.fault is Fault.CREDENTIALS or queue.purse.circuit_open:
             self._telling.park(failed.reason)
 
-    def _not_stored(self, step: Step, failed: LinkFailed | StoreFailed) -> None:
+    def _not_stored(self, step: Step, failed: LinkFailed | StoreFailed, began: float) -> None:
         tries = self._tries[step] = self._tries.get(step, 0) + 1
         self._put_off(step, self._policy.file_schedule.wait_s(tries, self._queues.random()))
         if isinstance(failed, StoreFailed):
-            self._queues.store.purse.failed(failed)
+            self._queues.store.purse.failed(failed, began)
             if self._queues.store.purse.circuit_open:
                 self._telling.park(Reason.STORE_UNAVAILABLE)
 

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from consumer.domain.errors import Fault
+from consumer.domain.pace import Circuit
 from consumer.domain.retry import SCHEDULES, Schedule
 
 POST_UNITS, GET_UNITS = 8, 1
 """What calls of the DSAR API cost (Amplitude, "DSAR API")."""
 
 FILES = Schedule(base_s=2, cap_s=300)
+AMPLITUDE = Circuit()
+STORE = Circuit(first_s=5.0, longest_s=60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class CopyPolicy:
     most_packing: int = 2
     schedules: Mapping[Fault, Schedule] = field(default_factory=lambda: SCHEDULES)
     file_schedule: Schedule = FILES
+    circuit: Circuit = AMPLITUDE
+    store_circuit: Circuit = STORE
     access_check_s: float = 5.0
     calendar_check_s: float = 0.25
 
@@ -49,8 +54,14 @@ class CopyPolicy:
             longest_poll_s=self.longest_poll_s / factor,
             schedules={fault: _shorter(schedule, factor) for fault, schedule in self.schedules.items()},
             file_schedule=_shorter(self.file_schedule, factor),
+            circuit=_closed_sooner(self.circuit, factor),
+            store_circuit=_closed_sooner(self.store_circuit, factor),
             access_check_s=self.access_check_s / factor,
         )
+
+
+def _closed_sooner(circuit: Circuit, factor: float) -> Circuit:
+    return replace(circuit, first_s=circuit.first_s / factor, longest_s=circuit.longest_s / factor)
 
 
 def _shorter(schedule: Schedule, factor: float) -> Schedule:

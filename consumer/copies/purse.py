@@ -40,13 +40,15 @@ class Purse:
         budget: Budget | None,
         monotonic: Callable[[], float],
         holds_lease: Callable[[], bool],
+        *,
         random: Callable[[], float],
         schedules: Mapping[Fault, Schedule],
+        circuit: Circuit,
     ) -> None:
         self._budget, self._monotonic, self._holds_lease = budget, monotonic, holds_lease
         self._random, self._schedules = random, schedules
-        self._circuit, self._failures, self._closed_until = Circuit(), 0, float("-inf")
-        self._slowed_at = float("-inf")
+        self._circuit, self._failures, self._closed_until = circuit, 0, float("-inf")
+        self._failed_at = float("-inf")
         self.reason: Reason | None = None
         """Why calls are kept back, if they are."""
 
@@ -99,20 +101,21 @@ class Purse:
         """A usable answer."""
         self._circuit, self._failures, self.reason = self._circuit.succeeded(), 0, None
 
-    def failed(self, failed: Deferred, left_at: float | None = None) -> None:
-        """No usable answer: wait as its fault's schedule says. A 429 also means that the budget is spent, once for
-        all the calls that had left before."""
+    def failed(self, failed: Deferred, began: float) -> None:
+        """No usable answer to a call that began then: wait as its fault's schedule says. A 429 also means that the
+        budget is spent.
+
+        Calls that were under way when one of them failed have failed with it: counting each would take one short
+        outage for many in a row.
+        """
         now = self._monotonic()
         fault = failed.fault if isinstance(failed, CallFailed) else Fault.LOST
-        if fault is Fault.REJECTED:
+        if fault is Fault.REJECTED or began <= self._failed_at:
             return
-        if fault is Fault.THROTTLED:
-            if (left_at or now) <= self._slowed_at:
-                return
-            self._slowed_at = now
-            self._budget = self._budget.drained(now) if self._budget else None
+        self._failed_at, self.reason = now, failed.reason
         self._failures += 1
-        self.reason = failed.reason
+        if fault is Fault.THROTTLED and self._budget is not None:
+            self._budget = self._budget.drained(now)
         wait_s = self._schedules[fault].wait_s(self._failures, self._random(), failed.retry_after_s)
         self._closed_until = max(self._closed_until, now + wait_s)
         if fault is not Fault.CREDENTIALS:

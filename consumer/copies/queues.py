@@ -12,6 +12,7 @@ from consumer.copies.steps import UNITS, Kind, Step
 from consumer.domain.budget import Budget
 from consumer.domain.copying import Source
 from consumer.domain.entry import RequestEntry
+from consumer.domain.pace import Circuit
 from consumer.domain.ranking import Ranking
 from consumer.domain.subject import ProjectId
 
@@ -46,7 +47,7 @@ class Queues:
         now = ground.world.clock.monotonic()
         budget = Budget.of_new_owner(policy.org_units, policy.hour_s, policy.org_burst, now)
         self.org = Queue(self._purse(budget), policy.most_in_flight, UNITS, paid=True)
-        self.store = Queue(self._purse(None), policy.most_packing)
+        self.store = Queue(self._purse(None, policy.store_circuit), policy.most_packing)
         self.nobody = Queue(self._purse(None), MOST_WRITING)
         self._projects: dict[ProjectId, Queue] = {}
 
@@ -76,6 +77,13 @@ class Queues:
         """From [0, 1)."""
         return random.random()
 
-    def _purse(self, budget: Budget | None) -> Purse:
+    def _purse(self, budget: Budget | None, circuit: Circuit | None = None) -> Purse:
         world, tenure = self._ground.world, self._ground.tenure
-        return Purse(budget, world.clock.monotonic, tenure.holds_lease, random.random, world.policy.schedules)
+        return Purse(
+            budget,
+            world.clock.monotonic,
+            tenure.holds_lease,
+            random=random.random,
+            schedules=world.policy.schedules,
+            circuit=circuit or world.policy.circuit,
+        )

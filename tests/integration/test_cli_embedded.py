@@ -7,6 +7,7 @@ import subprocess
 import time
 import tomllib
 from contextlib import contextmanager
+from urllib.request import Request, urlopen
 
 import pytest
 from confluent_kafka import Producer
@@ -68,6 +69,7 @@ def sandbox(here):
 @pytest.fixture
 def service(here, sandbox, monkeypatch):
     """The service on its embedded broker; the other commands are told nothing about it."""
+    monkeypatch.setenv("DSR_COPIES__STORE", (here / "packages").as_uri())
     monkeypatch.setenv("DSR_SETTINGS", str(sandbox))
     with running(here, "run", "--embedded", until='"started"') as (_, remarks):
         yield remarks
@@ -166,3 +168,33 @@ def test_the_sandbox_with_a_broker_serves_a_whole_installation(here):
             wait_for(lambda: len(dsr("dlq", "list", "--all", "--json", *settings)) == 2)
             with running(here, "watch", "--since", "1h", *settings, until="not_found"):
                 pass
+
+
+def test_a_copy_is_submitted_delivered_looked_at_and_fetched(service, here):
+    """From the command line alone: the package is whole, and what is fetched is what was delivered."""
+    told = dsr("submit", "copy", "-p", "shop", "-u", "u-1", "--wait", "--json")
+    request, last = told[0]["request_id"], told[-1]
+    assert ("delivered", 25) == (last["stage"], last["results_count"])
+    assert last["results_url"] == (here / "packages" / request / "manifest.json").as_uri()
+    [found] = dsr("copy", request, "--json", "-o", str(here / "fetched"))
+    assert found["intact"]
+    assert found["manifest_sha256"] == last["sha256"]
+    assert {each["name"] for each in (*found["files"], found["page"])} | {"manifest.json"} == {
+        path.relative_to(here / "fetched").as_posix() for path in (here / "fetched").rglob("*") if path.is_file()
+    }
+    (here / "fetched" / found["page"]["name"]).read_text().index("u-1")
+    next((here / "packages" / request / "events").iterdir()).write_bytes(b"changed")
+    assert "missing or different" in dsr("copy", request, code=1).stdout
+    [one] = dsr("status", request, "--json")
+    assert one["projects"][0]["package"]["events"] == 25
+
+
+def test_a_copy_of_several_projects_is_cancelled_by_its_org(service, sandbox):
+    """It has no project of its own. Nobody hears that Amplitude has made it."""
+    url = tomllib.loads(sandbox.read_text())["orgs"]["36001"]["base_url"]
+    fault = json.dumps({"kind": "status", "method": "DSAR_GET", "status": 500, "count": None}).encode()
+    urlopen(Request(f"{url}/fake/faults", fault, {"Content-Type": "application/json"}), timeout=5).close()
+    request = dsr("submit", "copy", "--org", "36001", "-u", "u-2").stdout.strip()
+    wait_for(lambda: "requested" in dsr("status", request).stdout)
+    dsr("cancel", request)
+    wait_for(lambda: "cancelled" in dsr("status", request).stdout)
