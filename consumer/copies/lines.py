@@ -28,7 +28,7 @@ class Unpacking:
     def __init__(self, *, plain: bool = False) -> None:
         self._plain = plain
         self._inflate = isal_zlib.decompressobj(_GZIP)
-        self._begun, self._rest = False, b""
+        self._rest = b""
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """The lines that end in this piece. Raises `Damaged`."""
@@ -42,17 +42,16 @@ class Unpacking:
     def _inflated(self, piece: bytes) -> Iterator[bytes]:
         while piece:
             if self._inflate.eof:
-                self._inflate, self._begun = isal_zlib.decompressobj(_GZIP), False
+                self._inflate = isal_zlib.decompressobj(_GZIP)
             try:
                 yield self._inflate.decompress(piece)
             except BROKEN:
                 raise Damaged from None
-            self._begun = True
             piece = self._inflate.unused_data if self._inflate.eof else b""
 
     def finish(self) -> Iterator[bytes]:
-        """The last line, if it has no end. Raises `Damaged` for a file that is cut off."""
-        if self._begun and not self._inflate.eof:
+        """The last line, if it has no end. Raises `Damaged` for a file that is cut off, or is not there."""
+        if not self._plain and not self._inflate.eof:
             raise Damaged
         if self._rest:
             yield self._rest
