@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -16,6 +17,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.kafka import brokers
 from tests.kafka.local_kafka import LocalKafka, Unavailable
+from tests.s3.server import S3Server
+from tests.s3.server import Unavailable as NoS3
 
 ON_KAFKA = {"kafka_broker", "kafka_bootstrap", "topics", "dedicated_kafka"}
 TopicFactory = Callable[..., str]
@@ -134,3 +137,16 @@ def dedicated_kafka() -> Iterator[LocalKafka]:
         yield kafka.start()
     finally:
         kafka.stop()
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3Server]:
+    """A real S3-compatible server of this test alone."""
+    try:
+        server = S3Server(tmp_path)
+    except NoS3 as reason:
+        if os.environ.get("REQUIRE_REAL_S3") == "1":
+            pytest.fail(f"REQUIRE_REAL_S3=1, but {reason}", pytrace=False)
+        pytest.skip(str(reason))
+    with server:
+        yield server

@@ -6,6 +6,7 @@ truth about each person's events is the stand-in's. Exit code 0 if all of it agr
 """
 
 import argparse
+import asyncio
 import gzip
 import hashlib
 import json
@@ -19,12 +20,14 @@ from collections import Counter
 from pathlib import Path
 from uuid import uuid4
 
+import obstore
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
+from consumer.adapters.store import open_store
 from consumer.copies.policy import CopyPolicy
 from consumer.sandbox.amplitude.faults import Fault, Kind
 from consumer.sandbox.amplitude.knobs import Knobs
@@ -34,6 +37,7 @@ from consumer.sandbox.clock import ScaledClock
 from tests.chaos.table import tell
 from tests.chaos.workers import Crew, Reader
 from tests.kafka.local_kafka import LocalKafka
+from tests.s3.server import S3Server
 
 PREFIX, PARTITIONS, ORG = "chaos", 6, "acme"
 APPS = {"shop": "829000", "app": "829001"}
@@ -58,7 +62,9 @@ def main(given=None):
     began, directory = time.monotonic(), Path(tempfile.mkdtemp(prefix="dsr-chaos-"))
     kafka = LocalKafka().start()
     try:
-        rows, kept = rehearse(options, kafka, directory, Folder(directory / "store"))
+        store = Bucket(directory) if options.s3 else Folder(directory / "store")
+        rows, kept = rehearse(options, kafka, directory, store)
+        store.stop()
     finally:
         kafka.stop()
     rows.append(("seconds in all", round(time.monotonic() - began), None))
@@ -81,6 +87,7 @@ def parser():
     made.add_argument("--struck", type=float, default=0.4, help="share of the copies during which strikes happen")
     made.add_argument("--events", type=int, default=20, help="of a person and project")
     made.add_argument("--least-utilisation", type=float, default=0.9)
+    made.add_argument("--s3", action="store_true", help="packages go to an S3-compatible server, not to a folder")
     made.add_argument("--seed", type=int, default=5)
     return made
 
@@ -103,9 +110,38 @@ class Folder:
     def files(self):
         return {p.relative_to(self._path).as_posix(): p for p in self._path.rglob("*") if p.is_file()}
 
+    def stop(self):
+        pass
+
     def read(self):
         """Every file by name."""
         return {name: path.read_bytes() for name, path in self.files().items()}
+
+
+class Bucket:
+    """A store in a real S3-compatible server, which is killed and started again on the same files."""
+
+    def __init__(self, directory):
+        self._server = S3Server(directory)
+        self._server.start()
+        self.settings = self._server.settings
+
+    def outage(self, seconds):
+        self._server.kill()
+        time.sleep(seconds)
+        self._server.start()
+
+    def read(self):
+        """Every file by name."""
+        return asyncio.run(self._read())
+
+    async def _read(self):
+        store = open_store(self.settings["store"], self.settings["store_options"])
+        names = [each["path"] for page in obstore.list(store._store) for each in page]
+        return {name: b"".join([chunk async for chunk in store.get(name)]) for name in names}
+
+    def stop(self):
+        self._server.kill()
 
 
 def rehearse(options, kafka, directory, store):
