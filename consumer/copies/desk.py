@@ -43,7 +43,8 @@ class OrgDesk:
         self._due: dict[Step, float] = {}
         self._under_way: dict[Step, asyncio.Task[None]] = {}
         self._jobs = 0
-        self._doing, self._telling, self._bell = Doing(ground, self._queues), Telling(ground), Bell()
+        self._clearing: dict[LedgerKey, asyncio.Task[None] | None] = {}
+        self._doing, self._telling, self._bell = Doing(ground, self._quiet), Telling(ground), Bell()
 
     def changed(self, entry: RequestEntry) -> None:
         """The copy as it is now durable."""
@@ -100,10 +101,20 @@ class OrgDesk:
         if entry is None:
             return
         self._steps[key] = wanted
-        for step in wanted:
+        for step in () if key in self._clearing else wanted:
             asking = step.kind is Kind.LOST and step._replace(kind=Kind.ASK) in self._under_way
             if step not in self._under_way and not asking:
                 self._place(step, entry)
+
+    async def _quiet(self, key: LedgerKey) -> None:
+        """End every other step of the copy, and begin none before the one that asks for this has ended: nothing must
+        be stored while the store is cleared."""
+        self._clearing[key] = asyncio.current_task()
+        others = [task for step, task in self._under_way.items() if step.key == key and task is not self._clearing[key]]
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others)
 
     def _withdraw(self, step: Step) -> None:
         self._later.withdraw(step)
@@ -169,6 +180,8 @@ class OrgDesk:
     def _ended(self, queue: Queue, step: Step, task: asyncio.Task[None]) -> None:
         queue.in_flight -= 1
         self._under_way.pop(step, None)
+        if self._clearing.get(step.key) is task:
+            del self._clearing[step.key]
         self._crashed(task)
         self._reconsider(step.key)
         self._bell.ring()

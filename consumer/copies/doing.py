@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from consumer.copies.errands import Errands
 from consumer.copies.ground import Ground
 from consumer.copies.packing import Packing
 from consumer.copies.purse import Fare
-from consumer.copies.queues import Queue, Queues
+from consumer.copies.queues import Queue
 from consumer.copies.steps import Kind, Step
 from consumer.domain.copying import Source
-from consumer.domain.entry import RequestEntry
+from consumer.domain.entry import LedgerKey, RequestEntry
 from consumer.domain.errors import CallFailed, Deferred, Fault, Reason
 from consumer.domain.subject import ProjectId
 from consumer.ports import Access
@@ -25,9 +27,9 @@ _VERBS = {Kind.ASK: "DSAR_POST", Kind.POLL: "DSAR_GET", Kind.FETCH: "DSAR_OUTPUT
 class Doing:
     """Of one org. `do` returns whether the step is finished, which only a look at a job may not be."""
 
-    def __init__(self, ground: Ground, queues: Queues) -> None:
-        self._ground, self._queues = ground, queues
-        self._packing = Packing(ground)
+    def __init__(self, ground: Ground, quiet: Callable[[LedgerKey], Awaitable[None]]) -> None:
+        self._ground = ground
+        self._packing = Packing(ground, quiet)
         self._errands = Errands(ground, self._packing)
 
     async def do(self, step: Step, entry: RequestEntry, queue: Queue, fare: Fare) -> bool:

@@ -22,7 +22,7 @@ from consumer.domain.command import IdentityKind
 from consumer.domain.copying import Copy, Errand, Source
 from consumer.domain.entry import RequestEntry
 from consumer.domain.errors import CallFailed, Fault, LeaseLost, Reason
-from consumer.domain.subject import AmplitudeId, Subject
+from consumer.domain.subject import AmplitudeId, Millis, Subject
 from consumer.ports import Access
 
 Pay = Callable[[], Awaitable[Fare]]
@@ -175,10 +175,21 @@ class Errands:
             offset, more = offset + len(page.events), page.more
 
     async def _settle(self, entry: RequestEntry, change: Change) -> None:
-        """As `Ground.change`, for changes that may end the copy: then nothing of it may stay in the store."""
-        if change(entry, self._world.clock.now()).ended:
+        """As `Ground.change`, for changes that may end the copy: then nothing of it may stay in the store.
+
+        Whether it ends is decided on the copy as it then is: several files of it may be on their way.
+        """
+        ends: list[bool] = []
+
+        def unless_over(found: RequestEntry, now: Millis) -> RequestEntry:
+            after = change(found, now)
+            ends.append(after.ended and not found.ended)
+            return found if ends[-1] else after
+
+        await self._ground.change(entry.key, unless_over)
+        if ends and ends[-1]:
             await self._packing.clear(entry)
-        await self._ground.change(entry.key, change)
+            await self._ground.change(entry.key, change)
 
 
 def _copy(entry: RequestEntry) -> Copy:

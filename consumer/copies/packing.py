@@ -7,7 +7,7 @@ in between writes the very same bytes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from hashlib import sha256
 
@@ -18,7 +18,7 @@ from consumer.copies.manifest import facts, files_of, manifest
 from consumer.domain import copies
 from consumer.domain.copying import Copy, CopyFile, CopyPage, Package
 from consumer.domain.deadline import DAY_MS
-from consumer.domain.entry import RequestEntry
+from consumer.domain.entry import LedgerKey, RequestEntry
 from consumer.domain.subject import Millis, Secret
 from consumer.package.account import Account
 from consumer.package.page import page
@@ -27,10 +27,10 @@ MANIFEST = "manifest.json"
 
 
 class Packing:
-    """Of one org. Raises `StoreFailed`, and nothing else of the store's."""
+    """Of one org. Raises `StoreFailed`, and nothing else of the store's. `quiet` ends every other step of a copy."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground, self._world, self._store = ground, ground.world, ground.world.store
+    def __init__(self, ground: Ground, quiet: Callable[[LedgerKey], Awaitable[None]]) -> None:
+        self._ground, self._world, self._store, self._quiet = ground, ground.world, ground.world.store, quiet
 
     async def close(self, entry: RequestEntry) -> None:
         """Deliver a copy that is complete; or find that there was nothing to deliver, or that a file must come anew."""
@@ -108,7 +108,8 @@ class Packing:
             await self._store.remove(left)
 
     async def clear(self, entry: RequestEntry) -> None:
-        """Nothing of the copy stays in the store."""
+        """Nothing of the copy stays in the store, nor what is on its way there."""
+        await self._quiet(entry.key)
         await self._sweep(entry, set())
 
     async def cancel(self, entry: RequestEntry) -> None:

@@ -178,7 +178,7 @@ class Failing:
     """A store that fails for some names, so often."""
 
     def __init__(self, store, name, times):
-        self._store, self._name, self.left = store, name, times
+        self._store, self._name, self.left, self.written = store, name, times, []
 
     def __getattr__(self, name):
         return getattr(self._store, name)
@@ -187,7 +187,9 @@ class Failing:
         if self._name in name and self.left > 0:
             self.left -= 1
             raise StoreFailed
-        return await self._store.put(name, chunks)
+        stored = await self._store.put(name, chunks)
+        self.written.append(name)
+        return stored
 
 
 @pytest.mark.parametrize("name", ["events/", "index", "manifest"])
@@ -199,6 +201,9 @@ async def test_a_store_that_fails_at_any_file_is_tried_again_and_nothing_is_left
         await bench.open()
         record = bench.ask("u-1")
         await bench.until(lambda: bench.store.left < 3)
+        folder = bench.folder / record["subject_request_id"] / "events"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "of-somebody-who-was-killed.jsonl.gz").write_bytes(b"left over")
         await bench.restart()
         await bench.reach(record, "delivered")
         folder, told = record["subject_request_id"], manifest_of(bench, record)
@@ -216,10 +221,28 @@ async def test_a_file_that_changed_in_the_store_before_the_package_was_closed_is
         await bench.until(lambda: bench.store.left == 0)
         await bench.copies.close()
         spoilt = next((bench.folder / record["subject_request_id"] / "events").iterdir())
-        spoilt.write_bytes(b"x" * spoilt.stat().st_size)
+        data = bytearray(spoilt.read_bytes())
+        data[9] ^= 1  # the operating system, in the header of a gzip file: the events are the same, the file is not
+        spoilt.write_bytes(data)
         await bench.open()
         await bench.reach(record, "delivered")
         assert len(list(events_of(bench, record))) == 50
+        assert spoilt.name not in json.dumps(manifest_of(bench, record))
+
+
+async def test_of_a_copy_that_fails_with_files_in_the_store_nothing_stays():
+    """One file came well, and another one again and again not."""
+    async with Copying() as bench:
+        await bench.copies.close()
+        bench.store = Failing(bench.store, "", 0)
+        await bench.open()
+        bench.pocket.misbehave(Fault(Kind.LATENCY, "LINK"), Fault(Kind.LATENCY, "LINK", seconds=0.3, count=99))
+        record = bench.ask("u-1")
+        await bench.until(lambda: len(bench.store.written) == 1)
+        bench.pocket.misbehave(Fault(Kind.CORRUPT, "LINK", count=999))
+        await bench.reach(record, "failed")
+        assert bench.about(record)[-1].reason is Reason.ARCHIVE_DAMAGED
+        assert bench.files() == set()
 
 
 async def test_nothing_that_is_said_or_named_tells_who_it_is():

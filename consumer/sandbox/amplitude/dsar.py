@@ -184,12 +184,15 @@ def link_routes(world: World) -> list[web.RouteDef]:
 
 
 async def _body(request: web.Request, world: World, link: Link) -> web.StreamResponse:
-    fault = world.faults.take(Stage.ARRIVAL, LINK, link.job.org) or world.faults.take(Stage.REPLY, LINK, link.job.org)
-    kind = fault.kind if fault else None
-    if fault and kind is Kind.STATUS:
+    fault = world.faults.take(Stage.ARRIVAL, LINK, link.job.org)
+    if fault and fault.kind is Kind.STATUS:
         return web.Response(status=fault.status)
-    if fault and kind is Kind.LATENCY:
+    if fault and fault.kind is Kind.LATENCY:
         await asyncio.sleep(fault.seconds)
+    if (fault and fault.kind is Kind.DROP) or request.transport is None:
+        return _dropped(request)
+    spoilt = world.faults.take(Stage.REPLY, LINK, link.job.org)
+    kind = spoilt.kind if spoilt else None
     lines = b"".join(orjson.dumps(event) + b"\n" for event in world.copybook.events_of(link.job, link.output, world))
     data = igzip.compress(lines, 1)
     if kind is Kind.CORRUPT:
@@ -198,7 +201,7 @@ async def _body(request: web.Request, world: World, link: Link) -> web.StreamRes
         data = data[: len(data) // 2]
     response = web.StreamResponse(headers={"Content-Length": str(len(data)), "Content-Type": "binary/octet-stream"})
     await response.prepare(request)
-    if kind in {Kind.TRUNCATED, Kind.DROP}:
+    if kind is Kind.TRUNCATED:
         await response.write(data[: len(data) // 2])
         return _dropped(request)
     await response.write(data)
