@@ -39,6 +39,7 @@ from consumer.sandbox.amplitude.faults import Fault, Kind
 from consumer.sandbox.amplitude.keys import Holder, Level
 from consumer.turn import Partition, Record, Turn
 from tests.fakes.commands import fields, identity
+from tests.fakes.copying import Copying
 from tests.fakes.log_capture import configured
 from tests.fakes.search import forms, found
 from tests.fakes.service import Service
@@ -244,6 +245,44 @@ async def test_nothing_that_the_service_shows_names_a_person_or_a_key(capfd):
     assert {*USERS, GHOST, SEVERAL, EMAILS[0]} <= set(service.seen.times_sent())
     assert len(shown.parts) > 100
     assert [] == shown.leaks
+
+
+COPYING = [
+    Fault(Kind.STATUS, "DSAR", status=500),
+    Fault(Kind.APPLIED_DROP, "DSAR"),
+    Fault(Kind.STATUS, "DSAR_GET", status=429),
+    Fault(Kind.STATUS, "DSAR_OUTPUT", status=503),
+    Fault(Kind.STATUS, "LINK", status=403),
+    Fault(Kind.CORRUPT, "LINK"),
+    Fault(Kind.CUT, "LINK"),
+]
+
+
+@pytest.mark.parametrize("org_keys", [True, False])
+async def test_copies_show_nobody_but_to_the_person(org_keys, capfd):
+    """Outcomes, logs, names of files, manifests; the events and the page do name the person, which shows the search."""
+    shown, codec = Shown(), Codec(DirectorySource())
+    with configured("debug") as lines:
+        logging.getLogger().setLevel(logging.DEBUG)
+        async with Copying(org_keys=org_keys) as bench:
+            bench.pocket.misbehave(*COPYING)
+            records = [bench.ask(user) for user in (*USERS, GHOST, SEVERAL)]
+            for record in records:
+                await bench.reach(record, "delivered", "not_found", seconds=20)
+            for outcome in bench.outcomes:
+                shown.add("outcome", json.dumps(outcome_out(outcome), default=str) + repr(outcome))
+                shown.add("outcome's bytes", codec.encode(schemas.OUTCOMES, outcome_out(outcome)))
+                shown.add("outcome's headers", cloudevents.headers(outcome))
+            pages = Shown()
+            for name in bench.files():
+                shown.add("file's name", name)
+                text = (bench.folder / name).read_text() if name.endswith((".json", ".html")) else ""
+                (pages if name.endswith(".html") else shown).add(name, text)
+    shown.add("log", lines.getvalue())
+    printed = capfd.readouterr()
+    shown.add("printed", printed.out + printed.err)
+    assert [] == shown.leaks
+    assert {*USERS, SEVERAL} <= {value for _, value in pages.leaks}
 
 
 @pytest.mark.parametrize("value", HIDDEN)
