@@ -97,7 +97,9 @@ def test_what_is_no_recipient_is_an_error_of_the_settings_that_quotes_nothing(te
     assert raised.value.__context__ is None
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "hunter2", f"{KEY}\nhunter2"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "hunter2", f"{KEY}\nhunter2"], ids=["empty", "comment", "other", "one of two"]
+)
 def test_what_is_no_identity_file_is_an_error_that_quotes_nothing(text):
     """It may be a secret all the same."""
     with pytest.raises(Fatal) as raised:
