@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 FUZZ_SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types bench bench-scanner bench-discovery chaos chaos-copies chaos-discovery fuzz clean
+.PHONY: help install demo test check lint types bench bench-scanner bench-discovery chaos chaos-copies chaos-discovery contracts fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,11 @@ bench-scanner: $(STAMP)  ## the scanner against inflating alone, against other s
 
 chaos: $(STAMP)  ## kill, freeze and fault everything under 10,000 requests, and judge the outcomes (about 4 minutes)
 	$(BIN)/python -m tests.chaos.run
+
+contracts: $(STAMP)  ## write schemas/index.json, asyncapi.yaml and the dashboards from what they are made of
+	$(BIN)/python -m schemas
+	$(BIN)/python -m tests.contract.test_asyncapi
+	$(BIN)/python deploy/grafana/build.py
 
 chaos-copies: $(STAMP)  ## the same for copies: 2,000 packages, opened and compared with the truth (about 8 minutes)
 	$(BIN)/python -m tests.chaos.copies

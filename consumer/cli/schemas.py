@@ -6,6 +6,7 @@ import asyncio
 import json as jsonlib
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,11 @@ import typer
 
 import schemas
 from consumer.adapters.avro.registry import Incompatible, NotFound, RegistryClient
+from consumer.asyncapi import document
 from consumer.cli.connection import Registry, registry_of, secret_in, subject_names
 from consumer.cli.options import AsJson, File
 from consumer.cli.printing import emit, remark, say, show, table
+from consumer.service import topic_specs
 from consumer.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="The record schemas: list, show, compare with a registry, register.")
@@ -99,6 +102,29 @@ def show_schema(
         emit(schema)
     else:
         say(jsonlib.dumps(schema, indent=2, ensure_ascii=False))
+
+
+@app.command("asyncapi")
+def show_asyncapi(settings: File = None, json: AsJson = False) -> None:
+    """Print the AsyncAPI 3 document of all topics, with the names and partitions of the settings.
+
+    Schemas, keys, headers, retention and Kafka bindings: for code generators,
+    catalogues and whoever writes a producer. JSON is YAML, too.
+
+    \b
+    Examples:
+      dsr schemas asyncapi > asyncapi.json
+      dsr schemas asyncapi --json | jq '.channels[].address'
+
+    \b
+    JSON: the document on one line.
+    Exit codes: 0; 2 settings.
+    """
+    told = document(topic_specs(load(settings)), metadata.version("amplitude-dsr"))
+    if json:
+        emit(told)
+    else:
+        say(jsonlib.dumps(told, indent=2, ensure_ascii=False))
 
 
 @app.command()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from consumer.adapters import discovery_metrics
 from consumer.adapters.metrics import CATALOGUE, Shape
 from consumer.domain.errors import Reason
 from consumer.domain.statement import Notice
@@ -16,7 +17,8 @@ ALERTS = (FOLDER / "alerts.yml").read_text(encoding="utf-8")
 TESTS = (FOLDER / "alerts_test.yml").read_text(encoding="utf-8")
 EXPRESSIONS = dict(re.findall(r"- alert: (\w+)\n\s+expr: (.+)", ALERTS))
 SUFFIXES = {Shape.HISTOGRAM: ("_bucket", "_sum", "_count"), Shape.COUNTER: ("",), Shape.GAUGE: ("",)}
-LABELS = {m.name + suffix: set(m.labels) for m in CATALOGUE for suffix in SUFFIXES[m.shape]}
+EVERY = (*CATALOGUE, *discovery_metrics.CATALOGUE)
+LABELS = {m.name + suffix: set(m.labels) for m in EVERY for suffix in SUFFIXES[m.shape]}
 VALUES = {"reason": {r.value for r in Reason}, "notice": {n.value for n in Notice}}
 
 
@@ -47,8 +49,8 @@ def test_labels_and_their_values_exist(source):
 @pytest.mark.parametrize("alert", EXPRESSIONS)
 def test_groups_are_labels_of_the_metric(alert):
     """`by` a label that is not there makes one group of everything."""
-    for labels, metric in re.findall(r"by \((\w+)\) \(\w*\(?(dsr_\w+)", EXPRESSIONS[alert]):
-        assert {labels} <= LABELS[metric]
+    for labels, metric in re.findall(r"by \(([\w, ]+)\) \(\w*\(?(dsr_\w+)", EXPRESSIONS[alert]):
+        assert set(labels.split(", ")) <= LABELS[metric]
 
 
 @pytest.mark.parametrize("alert", EXPRESSIONS)
