@@ -26,6 +26,8 @@ from consumer.domain.errors import Fatal, Reason
 T = TypeVar("T")
 PART_BYTES = 8 << 20
 PIECE_BYTES = 1 << 20
+TIDY_S = 5.0
+"""How long the store may take to end what was cancelled."""
 SCHEMES = ("file", "s3", "gs", "az")
 _STAGED = re.compile(r".+#\d+\Z")
 """How the library names what is being written in a folder; it does not list such names."""
@@ -38,7 +40,8 @@ def open_store(url: str, options: Mapping[str, str] | None = None) -> ObjectStor
     environment (`AWS_*`, ...). Raises `Fatal(INVALID_SETTINGS)`, without the URL: it may hold a password.
     """
     parts = urlsplit(url)
-    if parts.scheme not in SCHEMES or "@" in parts.netloc or parts.query:
+    place = parts.path.startswith("/") and not parts.netloc if parts.scheme == "file" else parts.netloc
+    if parts.scheme not in SCHEMES or not place or "@" in parts.netloc or parts.query or parts.fragment:
         raise Fatal(Reason.INVALID_SETTINGS, "copies.store: file://, s3://, gs:// or az://, and a path")
     try:
         if parts.scheme == "file":
@@ -62,18 +65,34 @@ class ObjectStore:
         return f"{type(self).__name__}(***)"
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> Stored:
-        """See `Store`. Also nothing is left when the task is cancelled."""
+        """See `Store`. When a cancelled task is over, nothing is on its way any more, and the file is there as a whole
+        or not at all. A store that does not answer has `TIDY_S` for that.
+        """
         source = _Counted(chunks)
         try:
             parts = source.parts()
             first = await anext(parts)
             whole = first if len(first) < PART_BYTES else _with(first, parts)
-            await _ours(obstore.put_async(self._store, _inside(name), whole, chunk_size=PART_BYTES))
+            await _ours(self._send(_inside(name), whole, source))
         except StoreFailed:
             if source.failure is not None:
                 raise source.failure from None
             raise
         return Stored(source.size, source.digest.hexdigest())
+
+    async def _send(self, name: str, whole: bytes | AsyncIterator[bytes], source: _Counted) -> None:
+        """Cancelling the library's call would only look away: its parts would stay in the store, where nobody sees
+        them, its task in the source, and its request on the way. It tidies up when the source fails.
+        """
+        sending = asyncio.ensure_future(obstore.put_async(self._store, name, whole, chunk_size=PART_BYTES))
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            source.stop()
+            await asyncio.wait({sending}, timeout=TIDY_S)
+            raise
+        finally:
+            sending.cancel()
 
     async def get(self, name: str) -> AsyncIterator[bytes]:
         """See `Store`."""
@@ -151,12 +170,20 @@ class _Counted:
         self._chunks = chunks
         self.size, self.digest = 0, sha256()
         self.failure: BaseException | None = None
+        self._pulling: asyncio.Task[Any] | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Whoever waits for a part, now or later, is cancelled."""
+        self._stopped = True
+        if self._pulling is not None:
+            self._pulling.cancel()
 
     async def parts(self) -> AsyncIterator[bytes]:
         """At least one; all but the last have `PART_BYTES` or more. Most files are one part, and one request."""
         waiting = bytearray()
         try:
-            async for chunk in self._chunks:
+            while (chunk := await self._next()) is not None:
                 self.size += len(chunk)
                 self.digest.update(chunk)
                 waiting += chunk
@@ -168,6 +195,15 @@ class _Counted:
             raise
         if waiting or not self.size:
             yield bytes(waiting)
+
+    async def _next(self) -> bytes | None:
+        if self._stopped:
+            raise asyncio.CancelledError
+        self._pulling = asyncio.current_task()
+        try:
+            return await _next(self._chunks)
+        finally:
+            self._pulling = None
 
 
 async def _with(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -13,6 +13,9 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Self
+from urllib.error import HTTPError
+from urllib.request import urlopen
+from xml.etree import ElementTree
 
 MODULE, VERSION = "github.com/johannesboyne/gofakes3/cmd/gofakes3", "v1.2.0"
 BUCKET = "copies"
@@ -79,6 +82,7 @@ class S3Server:
                 if probe.connect_ex(("127.0.0.1", self._port)) == 0:
                     return
             time.sleep(0.02)
+        self.kill()
         raise Unavailable("the S3-compatible server does not answer")
 
     def kill(self) -> None:
@@ -87,6 +91,17 @@ class S3Server:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def uploads(self) -> list[str]:
+        """The keys of uploads in parts that were neither finished nor given up: no listing has them."""
+        try:
+            answer = urlopen(f"http://127.0.0.1:{self._port}/{BUCKET}?uploads", timeout=PATIENCE_S)
+        except HTTPError as refused:
+            if b"NoSuchUpload" in refused.read():  # there has never been one
+                return []
+            raise
+        with answer:
+            return [key.text or "" for key in ElementTree.fromstring(answer.read()).iterfind(".//{*}Upload/{*}Key")]
 
     def __enter__(self) -> Self:
         self.start()

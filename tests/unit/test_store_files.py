@@ -10,7 +10,7 @@ import pytest
 
 from consumer.adapters.store import PART_BYTES, open_store
 from consumer.copy_ports import StoreFailed
-from consumer.domain.errors import Fatal
+from consumer.domain.errors import Fatal, Reason
 
 MEGABYTE = bytes(range(256)) * 4096
 
@@ -63,14 +63,60 @@ async def test_of_a_source_that_fails_nothing_is_left_and_its_error_passes(store
     assert paths(tmp_path) == []
 
 
-async def test_of_a_put_that_is_cancelled_nothing_is_left(store, tmp_path):
-    """After several parts."""
-    task = asyncio.create_task(store.put("r/a.gz", source(20, then=asyncio.Event().wait)))
-    await until(lambda: any("#" in path for path in paths(tmp_path)))
+@pytest.mark.parametrize("megabytes", [0, 1, 8, 9, 20])
+async def test_of_a_put_that_is_cancelled_nothing_is_left_nor_anybody_in_its_source(store, tmp_path, megabytes):
+    """At once: no file, no part, no task; whoever owns the source may close it."""
+    reached = asyncio.Event()
+
+    async def waits():
+        reached.set()
+        await asyncio.Event().wait()
+
+    chunks = source(megabytes, then=waits)
+    task = asyncio.create_task(store.put("r/a.gz", chunks))
+    await reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: not paths(tmp_path))  # the library deletes in a task of its own
+    assert paths(tmp_path) == []
+    await chunks.aclose()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("turns", range(0, 40, 3))
+async def test_after_a_put_that_is_cancelled_nothing_appears(store, tmp_path, turns):
+    """Whenever it is: the store may be cleared right after, and stays clear."""
+    task = asyncio.create_task(store.put("r/a.gz", source(7)))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    left = paths(tmp_path)
+    assert left in ([], ["a store/r/a.gz"])
+    await asyncio.sleep(0.05)
+    assert paths(tmp_path) == left
+
+
+@pytest.mark.parametrize("error", [OSError("a"), StoreFailed(), ValueError("b"), asyncio.CancelledError()], ids=repr)
+@pytest.mark.parametrize("megabytes", [0, 9])
+async def test_an_error_of_the_source_is_never_taken_for_the_stores(store, tmp_path, error, megabytes):
+    """Whatever it is."""
+
+    async def breaks():
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        await store.put("r/a.gz", source(megabytes, then=breaks))
+    assert raised.value is error
+    assert paths(tmp_path) == []
+
+
+async def test_a_put_that_fails_leaves_the_file_that_was_there(store):
+    """Until the new one is whole, the old one is read."""
+    await store.put("r/a.gz", source(1))
+    with pytest.raises(KeyError, match="the source's own"):
+        await store.put("r/a.gz", source(20, 17))
+    assert await read(store, "r/a.gz") == MEGABYTE
 
 
 KILLED = """
@@ -79,7 +125,6 @@ from consumer.adapters.store import open_store
 async def source():
     for _ in range(20):
         yield bytes(1 << 20)
-    print("written", flush=True)
     await asyncio.Event().wait()
 asyncio.run(open_store(sys.argv[1]).put("r/a.gz", source()))
 """
@@ -88,10 +133,12 @@ asyncio.run(open_store(sys.argv[1]).put("r/a.gz", source()))
 async def test_what_a_killed_process_was_writing_is_seen_and_can_be_removed(store, tmp_path):
     """It is under no name that anybody reads."""
     command = [sys.executable, "-c", KILLED, (tmp_path / "a store").as_uri()]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert await process.stdout.readline() == b"written\n"
-    process.kill()
-    await process.wait()
+    process = await asyncio.create_subprocess_exec(*command)
+    try:
+        await until(lambda: any(path.stat().st_size >= PART_BYTES for path in (tmp_path / "a store").rglob("a.gz#*")))
+    finally:
+        process.kill()
+        await process.wait()
     with pytest.raises(StoreFailed):
         await read(store, "r/a.gz")
     [(name, size)] = (await store.sizes("r")).items()
@@ -142,11 +189,69 @@ async def test_a_file_is_replaced_as_a_whole(store):
     assert len(await read(store, "r/manifest.json")) == len(MEGABYTE)
 
 
-@pytest.mark.parametrize("name", ["", "/etc/passwd", "../a", "r/../../a"])
-async def test_a_name_that_leaves_the_store_is_a_bug(store, name):
-    """Of ours."""
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_folder_that_may_not_be_written_is_a_failure_until_it_may(store, tmp_path):
+    """Nor can anything be removed from it."""
+    await store.put("r/a.gz", source(1))
+    (tmp_path / "a store" / "r").chmod(0o500)
+    try:
+        with pytest.raises(StoreFailed):
+            await store.put("r/b.gz", source(9))
+        with pytest.raises(StoreFailed):
+            await store.remove(["r/a.gz"])
+    finally:
+        (tmp_path / "a store" / "r").chmod(0o700)
+    await store.put("r/b.gz", source(9))
+
+
+@pytest.mark.parametrize("name", ["", "/etc/passwd", "..", "../a", "r/..", "r/../../a"])
+async def test_a_name_that_leaves_the_store_is_a_bug(store, tmp_path, name):
+    """Of ours; nothing outside is read, written or deleted."""
+    (tmp_path / "a").write_text("not ours")
+    for step in (store.put(name, source(1)), read(store, name), store.sizes(name), store.remove([name])):
+        with pytest.raises(ValueError, match="leaves the store"):
+            await step
     with pytest.raises(ValueError, match="leaves the store"):
-        await store.put(name, source(1))
+        store.url(name)
+    assert paths(tmp_path) == ["a"]
+
+
+async def test_a_file_that_is_not_there_is_a_failure_without_its_name(store):
+    """So that it is tried again."""
+    with pytest.raises(StoreFailed) as raised:
+        await read(store, "r/nobody.gz")
+    assert "nobody" not in f"{raised.value!r} {raised.value.__context__!r}"
+
+
+@pytest.mark.parametrize("folder", ["plain", "100%", "a%20b", "über", "a#b?c"])
+async def test_a_stores_own_url_opens_the_same_store(tmp_path, folder):
+    """Whatever has to be quoted in it."""
+    store = open_store((tmp_path / folder).as_uri() + "/")
+    await store.put("r/manifest.json", source(1))
+    assert store.url("r/manifest.json") == (tmp_path / folder / "r" / "manifest.json").as_uri()
+    assert await open_store((tmp_path / folder).as_uri()).sizes("r") == {"r/manifest.json": len(MEGABYTE)}
+
+
+@pytest.mark.parametrize(
+    "url", ["file://", "file:hunter2", "file://hunter2{}", "file://{}/hunter2#1", "s3://copies/p#hunter2"]
+)
+def test_a_url_of_which_a_part_would_be_ignored_is_refused(url, tmp_path, monkeypatch):
+    """Packages would go to another folder than the one that was meant; nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Fatal) as raised:
+        open_store(url.format(tmp_path / "sub"))
+    assert raised.value.reason is Reason.INVALID_SETTINGS
+    assert "hunter2" not in f"{raised.value} {raised.value.__context__!r}"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("below", ["file/hunter2", "hunter2%00"])
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_settings(tmp_path, below):
+    """Below a file, or with a name that no folder can have."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Fatal) as raised:
+        open_store(f"file://{tmp_path}/{below}")
+    assert "hunter2" not in f"{raised.value} {raised.value.__context__!r}"
 
 
 def test_the_url_of_a_file_can_be_opened(store, tmp_path):
