@@ -4,14 +4,19 @@ import asyncio
 import gzip
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
 from consumer.adapters.store import open_store
 from consumer.copy_ports import StoreFailed
+from consumer.domain.errors import Reason
+from consumer.domain.pace import Circuit
 from consumer.sandbox.amplitude.knobs import Knobs
-from tests.fakes.copying import Copying
+from tests.fakes.copying import COPYING, Copying
 
+KILLS = (3, 8, 14)
+"""So many copies are delivered when the store dies."""
 MEGABYTE = bytes(range(256)) * 4096
 
 
@@ -102,7 +107,7 @@ async def test_every_copy_is_whole_though_the_store_dies_again_and_again(s3):
     store = store_of(s3)
     async with Copying(store=store, knobs=Knobs(gate_s=0.0, hour_s=36.0)) as bench:
         records = [bench.ask(f"u-{number}") for number in range(20)]
-        for share in (3, 8, 14):
+        for share in KILLS:
             done = lambda share=share: sum("delivered" in bench.stages(r) for r in records) >= share  # noqa: E731
             await bench.until(done, seconds=60)
             await asyncio.to_thread(s3.kill)
@@ -110,21 +115,49 @@ async def test_every_copy_is_whole_though_the_store_dies_again_and_again(s3):
             await asyncio.to_thread(s3.start)
         for record in records:
             await bench.reach(record, "delivered", seconds=60)
-            assert bench.stages(record).count("delivered") == 1
-            await verify(store, bench, record)
+        named = set()
+        for record in records:
+            said = [(o.kind, o.stage) for o in bench.about(record) if o.kind == "stage"]
+            assert len(said) == len(set(said))
+            assert set(bench.waits(record)) <= {Reason.STORE_UNAVAILABLE}
+            assert len(bench.waits(record)) <= len(KILLS)
+            named |= await verify(store, bench, record)
+        await bench.until(lambda: set(s3.keys()) == {f"packages/{name}" for name in named})
+        assert s3.uploads() == []
 
 
 async def verify(store, bench, record):
+    """The names of the package's files, after reading every one back."""
     folder = record["subject_request_id"]
     written = await read(store, f"{folder}/manifest.json")
     package = bench.about(record)[-1].entry.copy.package
     assert package.sha256 == hashlib.sha256(written).hexdigest()
     manifest, events = json.loads(written), 0
-    for file in manifest["files"]:
+    kept = [*manifest["files"], manifest["page"]]
+    for file in kept:
         data = await read(store, f"{folder}/{file['name']}")
         assert (len(data), hashlib.sha256(data).hexdigest()) == (file["size"], file["sha256"])
-        events += len(gzip.decompress(data).splitlines())
+        events += len(gzip.decompress(data).splitlines()) if file is not manifest["page"] else 0
     assert events == package.lines == 50
-    named = {f"{folder}/{each['name']}" for each in (*manifest["files"], manifest["page"])}
-    await bench.until(lambda: True)
-    assert set(await store.sizes(folder)) == named | {f"{folder}/manifest.json"}
+    return {f"{folder}/{name}" for name in ("manifest.json", *(each["name"] for each in kept))}
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="any step that goes well ends the parking, also a look at a job"
+)
+async def test_copies_say_once_that_they_wait_for_the_store_and_go_on_when_it_is_back(s3):
+    """However long it is away; questions to Amplitude go on meanwhile, and are no end of it."""
+    await asyncio.to_thread(s3.kill)
+    policy = replace(COPYING, store_circuit=Circuit(trip_after=2, first_s=0.5, longest_s=0.5))
+    async with Copying(store=store_of(s3), knobs=Knobs(gate_s=0.0, hour_s=36.0), policy=policy) as bench:
+        first = [bench.ask(f"u-{number}") for number in range(3)]
+        await bench.until(lambda: all(bench.waits(record) for record in first), seconds=60)
+        later = [bench.ask(f"v-{number}") for number in range(3)]
+        for record in later:
+            await bench.reach(record, "ready", seconds=60)
+        await bench.until(lambda: all(bench.waits(record) for record in later), seconds=60)
+        await asyncio.sleep(3)
+        await asyncio.to_thread(s3.start)
+        for record in (*first, *later):
+            await bench.reach(record, "delivered", seconds=60)
+        assert {tuple(bench.waits(record)) for record in (*first, *later)} == {(Reason.STORE_UNAVAILABLE,)}

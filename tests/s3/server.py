@@ -92,16 +92,24 @@ class S3Server:
             self._process.wait()
             self._process = None
 
+    def keys(self) -> list[str]:
+        """Everything in the bucket, up to 1,000 objects."""
+        return self._listed("list-type=2", "Contents")
+
     def uploads(self) -> list[str]:
         """The keys of uploads in parts that were neither finished nor given up: no listing has them."""
+        return self._listed("uploads", "Upload")
+
+    def _listed(self, query: str, element: str) -> list[str]:
         try:
-            answer = urlopen(f"http://127.0.0.1:{self._port}/{BUCKET}?uploads", timeout=PATIENCE_S)
+            answer = urlopen(f"http://127.0.0.1:{self._port}/{BUCKET}?{query}", timeout=PATIENCE_S)
         except HTTPError as refused:
             if b"NoSuchUpload" in refused.read():  # there has never been one
                 return []
             raise
         with answer:
-            return [key.text or "" for key in ElementTree.fromstring(answer.read()).iterfind(".//{*}Upload/{*}Key")]
+            found = ElementTree.fromstring(answer.read()).iterfind(f".//{{*}}{element}/{{*}}Key")
+            return [key.text or "" for key in found]
 
     def __enter__(self) -> Self:
         self.start()
