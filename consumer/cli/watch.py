@@ -50,7 +50,10 @@ def watch(
     connection = connect(settings, use_embedded=embedded)
     if not connection.has(project):
         raise Refused(Reason.UNKNOWN_PROJECT)
-    signal.signal(signal.SIGTERM, _interrupted)
+    ended: list[int] = []
+    signal.signal(
+        signal.SIGTERM, lambda number, _: ended.append(number)
+    )  # raised in the Kafka client it could get lost
     try:
         connection.reach()
         told = discovery_stories if of_discoveries else stories
@@ -60,6 +63,8 @@ def watch(
             start = _start(reader, request, since)
             remark("following the outcomes; Ctrl-C ends it", DIM)
             for record in reader.follow(start):
+                if ended:
+                    break
                 outcome = told.outcome_of(codec, record.value) if record else None
                 if outcome is None or about not in {None, told.subject_of(outcome)}:
                     continue
@@ -67,11 +72,6 @@ def watch(
                     emit(told.as_json(outcome)) if json else told.tell(outcome)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
-
-
-def _interrupted(_number: int, _frame: object) -> None:
-    """SIGTERM is as good an end as Ctrl-C."""
-    raise KeyboardInterrupt
 
 
 def _start(reader: TopicReader, request: UUID | None, since: int | None) -> Positions | None:

@@ -212,7 +212,8 @@ class OrgDesk:
             fare.home()
 
     def _went_well(self, queue: Queue, step: Step, entry: RequestEntry, *, finished: bool) -> None:
-        self._telling.leave()
+        if step.kind in _TO_STORE if self._telling.reason is Reason.STORE_UNAVAILABLE else queue.paid:
+            self._telling.leave()
         if queue.paid:
             queue.purse.succeeded()
         if step.kind in _TO_STORE:

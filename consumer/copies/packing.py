@@ -19,6 +19,7 @@ from consumer.domain import copies
 from consumer.domain.copying import Copy, CopyFile, CopyPage, Package
 from consumer.domain.deadline import DAY_MS
 from consumer.domain.entry import LedgerKey, RequestEntry
+from consumer.domain.errors import LeaseLost
 from consumer.domain.subject import Millis, Secret
 from consumer.package.account import Account
 from consumer.package.page import page
@@ -27,7 +28,8 @@ MANIFEST = "manifest.json"
 
 
 class Packing:
-    """Of one org. Raises `StoreFailed`, and nothing else of the store's. `quiet` ends every other step of a copy."""
+    """Of one org. Raises `StoreFailed`, nothing else of the store's, and `LeaseLost`. `quiet` ends all other steps of a
+    copy."""
 
     def __init__(self, ground: Ground, quiet: Callable[[LedgerKey], Awaitable[None]]) -> None:
         self._ground, self._world, self._store, self._quiet = ground, ground.world, ground.world.store, quiet
@@ -98,12 +100,18 @@ class Packing:
             package = Package(url, stored.sha256, len(kept) + 1, lines, size, Millis(now + keep_ms))
             return copies.delivered(found, package, now)
 
+        counted = {name, *(file.name for file in kept), page_stored.name if page_stored else ""}
+        await self._sweep(entry, counted)  # first: whatever fails after the delivery, nobody would come back for
         await self._ground.change(entry.key, deliver)
-        await self._sweep(entry, {name, *(file.name for file in kept), page_stored.name if page_stored else ""})
 
     async def _sweep(self, entry: RequestEntry, kept: set[str]) -> None:
-        """Files that nobody counts: of jobs that were given up, of members that did not live to write them down."""
+        """Files that nobody counts: of jobs that were given up, of members that did not live to write them down.
+
+        Raises `LeaseLost`: a process that was frozen must not delete what its successor has stored.
+        """
         found = await self._store.sizes(folder(entry))
+        if not self._ground.tenure.holds_lease():
+            raise LeaseLost
         if left := [name for name in found if name not in kept]:
             await self._store.remove(left)
 

@@ -60,7 +60,7 @@ class Copying(Rehearsal):
         return self
 
     async def open(self):
-        world = World(
+        self.world = world = World(
             dsar=self.dsar,
             activity=ActivityClient(self.client),
             store=self.store,

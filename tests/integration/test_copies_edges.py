@@ -5,12 +5,16 @@ import json
 
 import pytest
 
+from consumer.copies.ground import Ground
+from consumer.copies.packing import Packing
 from consumer.copy_ports import StoreFailed
-from consumer.domain.errors import Reason
+from consumer.domain.errors import LeaseLost, Reason
+from consumer.lanes.tenure import Tenure
 from consumer.sandbox.amplitude.faults import Fault, Kind
 from consumer.sandbox.amplitude.knobs import Knobs
 from tests.fakes.commands import identity
 from tests.fakes.copying import APP, SHOP, Copying
+from tests.fakes.rehearsal import P
 from tests.integration.test_copies import events_of, manifest_of
 
 
@@ -242,6 +246,23 @@ async def test_of_a_copy_that_fails_with_files_in_the_store_nothing_stays():
         bench.pocket.misbehave(Fault(Kind.CORRUPT, "LINK", count=999))
         await bench.reach(record, "failed")
         assert bench.about(record)[-1].reason is Reason.ARCHIVE_DAMAGED
+        assert bench.files() == set()
+
+
+async def test_a_member_that_lost_the_org_deletes_nothing():
+    """A process that was frozen may wake up in the middle of clearing what its successor has stored."""
+    async with Copying() as bench:
+        record = bench.ask("u-1")
+        await bench.reach(record, "delivered")
+        stored, entry = bench.files(), bench.about(record)[-1].entry
+        tenure = Tenure(P, 1, lambda: bench, bench.clock, 1e9)
+        packing = Packing(Ground(tenure, "acme", bench.world), lambda key: asyncio.sleep(0))
+        bench.owned = False
+        with pytest.raises(LeaseLost):
+            await packing.clear(entry)
+        assert bench.files() == stored
+        bench.owned = True
+        await packing.clear(entry)
         assert bench.files() == set()
 
 
