@@ -11,11 +11,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from consumer.adapters.metrics import UNLISTED, Metric, Shape
 from consumer.discovery.draft import Draft
 from consumer.discovery.results import Result
+from consumer.domain.discovery.discovery import State
 from consumer.domain.errors import Reason
 from consumer.domain.subject import ProjectId
 
 Made = TypeVar("Made", Counter, Gauge)
 
+DIRTY, CLEAN = "dirty", "clean"
 WINDOW_S = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0)
 _C, _H, _G = Shape.COUNTER, Shape.HISTOGRAM, Shape.GAUGE
 
@@ -29,6 +31,7 @@ CATALOGUE = (
     Metric("dsr_discovery_window_seconds", _H, "From the request for a window to its result.", (), WINDOW_S),
     Metric("dsr_discovery_results_total", _C, "Results taken in durably; ignored: repeated.", ("project", "state")),
     Metric("dsr_discovery_open_hours", _G, "Hours that were asked for and are not answered.", ("project",)),
+    Metric("dsr_field_changes_total", _C, "Fields that became dirty, or clean.", ("project", "state")),
     Metric("dsr_fields_dirty", _G, "Fields that hold personal data where none is expected.", ("project",)),
 )
 
@@ -45,6 +48,16 @@ class DiscoveryMetrics:
         self._gauges = cache(lambda name, *labels: gauges[name].labels(*labels))
         [seconds] = (m for m in CATALOGUE if m.shape is Shape.HISTOGRAM)
         self._seconds = Histogram(seconds.name, seconds.help, registry=self.registry, buckets=seconds.bounds)
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        """What alerts watch must exist before it happens: `increase()` does not see a series that appears at 1."""
+        for project in self._projects():
+            self._counts("dsr_discovery_unaccounted_bytes_total", project)
+            for state in State:
+                self._counts("dsr_discovery_hours_total", project, state.value)
+            for change in (DIRTY, CLEAN):
+                self._counts("dsr_field_changes_total", project, change)
 
     def _of(self, kind: type[Made], metric: Metric) -> Made:
         return kind(metric.name, metric.help, metric.labels, registry=self.registry)
@@ -74,6 +87,10 @@ class DiscoveryMetrics:
         """A draft is durable."""
         for project, state in draft.applied:
             self._counts("dsr_discovery_results_total", self._listed(project), state).inc()
+        for outcome in draft.outcomes:
+            if outcome.field is not None:
+                change = DIRTY if outcome.field.dirty else CLEAN
+                self._counts("dsr_field_changes_total", self._listed(outcome.project or ""), change).inc()
         for partition, (project, _) in draft.discoveries:
             ours = [each for each in draft.of_partition(partition) if each.project == project and each.ended is None]
             self._gauges("dsr_discovery_open_hours", self._listed(project)).set(sum(each.open for each in ours))

@@ -208,6 +208,12 @@ DISCOVERY = [
         {"max by (project) (dsr_fields_dirty)": "{{project}}"},
     ),
     Panel(
+        "Fields that changed in the last hour",
+        "Became dirty, or clean again.",
+        "short",
+        {"sum by (project, state) (increase(dsr_field_changes_total[1h]))": "{{project}} {{state}}"},
+    ),
+    Panel(
         "Time of a window, 95 %",
         "From the request to the result.",
         "s",
