@@ -2,6 +2,9 @@
 
 A file in a folder is written beside its name and renamed; one in an object store is an upload in parts, of which
 nothing is visible before the last one. What the library says of a failure is never passed on: it quotes URLs.
+
+The parts of a process that was killed, or that could not reach the store any more, stay in the bucket, and the library
+can neither list nor delete them: only the bucket's own rule can, which S3 calls `AbortIncompleteMultipartUpload`.
 """
 
 from __future__ import annotations
@@ -25,7 +28,13 @@ from consumer.domain.errors import Fatal, Reason
 
 T = TypeVar("T")
 PART_BYTES = 8 << 20
+PARTS_AT_ONCE = 2
+"""Of one put: each is held in memory, and the library's twelve would be a hundred megabytes."""
 PIECE_BYTES = 1 << 20
+SILENCE_S = 20.0
+"""Without a byte from the store. A part goes up in this time, so `PARTS_AT_ONCE` of them need 7 Mbit/s."""
+WHOLE_S = 86_400.0
+"""One answer to its last byte. The library cannot do without, but a large file on a thin line is no failure."""
 TIDY_S = 5.0
 """How long the store may take to end what was cancelled."""
 SCHEMES = ("file", "s3", "gs", "az")
@@ -46,7 +55,9 @@ def open_store(url: str, options: Mapping[str, str] | None = None) -> ObjectStor
     try:
         if parts.scheme == "file":
             return FolderStore(Path(unquote(parts.path)))
-        waits: Any = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=120), "allow_http": True}
+        silence, whole = timedelta(seconds=SILENCE_S), timedelta(seconds=WHOLE_S)
+        waits: Any = {"connect_timeout": timedelta(seconds=5), "read_timeout": silence, "timeout": whole}
+        waits["allow_http"] = True
         retries: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
         found: Any = from_url(url, config=cast("Any", dict(options or {})), client_options=waits, retry_config=retries)
         return ObjectStore(found, url)
@@ -84,7 +95,8 @@ class ObjectStore:
         """Cancelling the library's call would only look away: its parts would stay in the store, where nobody sees
         them, its task in the source, and its request on the way. It tidies up when the source fails.
         """
-        sending = asyncio.ensure_future(obstore.put_async(self._store, name, whole, chunk_size=PART_BYTES))
+        bounds: Any = {"chunk_size": PART_BYTES, "max_concurrency": PARTS_AT_ONCE}
+        sending = asyncio.ensure_future(obstore.put_async(self._store, name, whole, **bounds))
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:

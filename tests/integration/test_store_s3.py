@@ -5,7 +5,8 @@ import hashlib
 
 import pytest
 
-from consumer.adapters.store import PART_BYTES, open_store
+from consumer.adapters import store as adapter
+from consumer.adapters.store import PART_BYTES, PARTS_AT_ONCE, open_store
 from consumer.copy_ports import Stored, StoreFailed
 
 MEGABYTE = bytes(range(256)) * 4096
@@ -131,3 +132,43 @@ async def test_nothing_leaves_the_prefix(store):
     for name in ("", "/r", "..", "../other/a.gz", "r/../../a.gz"):
         with pytest.raises(ValueError, match="leaves the store"):
             await store.put(name, source(1))
+
+
+async def test_a_server_that_hangs_is_a_failure_of_every_step_in_bounded_time_and_memory(s3, monkeypatch):
+    """It takes connections and says nothing; a source of 400 MB is not drawn into memory meanwhile."""
+    monkeypatch.setattr(adapter, "SILENCE_S", 2.0)
+    store = open_store(s3.settings["store"], s3.settings["store_options"])
+    await store.put("r/before.gz", source(3))
+    drawn = 0
+
+    async def large():
+        nonlocal drawn
+        for drawn in range(1, 401):
+            if drawn == 17:
+                s3.hang()
+            yield MEGABYTE
+
+    async with asyncio.timeout(90):
+        with pytest.raises(StoreFailed) as raised:
+            await store.put("r/large.gz", large())
+        assert raised.value.__context__ is None
+        small, read = store.put("r/small.gz", source(1)), digest_of(store.get("r/before.gz"))
+        steps = [small, read, store.sizes("r"), store.remove(["r/before.gz"])]
+        ends = await asyncio.gather(*steps, return_exceptions=True)
+    assert [type(end) for end in ends] == [StoreFailed] * 4
+    assert 17 <= drawn <= (PARTS_AT_ONCE + 4) * PART_BYTES >> 20
+    await asyncio.to_thread(s3.kill)
+    await asyncio.to_thread(s3.start)
+    assert "r/large.gz" not in await store.sizes("r")
+    assert await store.put("r/large.gz", source(20)) == await digest_of(store.get("r/large.gz"))
+
+
+async def test_no_secret_is_in_what_is_printed_of_a_store(s3):
+    """Nor in what it raises."""
+    options = s3.settings["store_options"] | {"access_key_id": "hunter1", "secret_access_key": "hunter2"}
+    store = open_store("s3://nowhere/x", options)
+    with pytest.raises(StoreFailed) as raised:
+        await store.put("r/a.gz", source(1))
+    told = f"{store!r} {store} {store.url('r/a.gz')} {raised.value!r} {raised.value.__context__!r}"
+    assert "hunter" not in told
+    assert "127.0.0.1" not in told

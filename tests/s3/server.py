@@ -92,6 +92,11 @@ class S3Server:
             self._process.wait()
             self._process = None
 
+    def hang(self) -> None:
+        """SIGSTOP: connections are taken, and nothing is answered. `kill` and `start` end it."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
     def keys(self) -> list[str]:
         """Everything in the bucket, up to 1,000 objects."""
         return self._listed("list-type=2", "Contents")
