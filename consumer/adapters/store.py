@@ -10,10 +10,11 @@ can neither list nor delete them: only the bucket's own rule can, which S3 calls
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -23,6 +24,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
+from consumer.adapters.folder import Draft, staged, unlink
 from consumer.copy_ports import Stored, StoreFailed
 from consumer.domain.errors import Fatal, Reason
 
@@ -38,8 +40,6 @@ WHOLE_S = 86_400.0
 TIDY_S = 5.0
 """How long the store may take to end what was cancelled."""
 SCHEMES = ("file", "s3", "gs", "az")
-_STAGED = re.compile(r".+#\d+\Z")
-"""How the library names what is being written in a folder; it does not list such names."""
 
 
 def open_store(url: str, options: Mapping[str, str] | None = None) -> ObjectStore:
@@ -135,7 +135,7 @@ class ObjectStore:
 
 
 class FolderStore(ObjectStore):
-    """The same in a folder, local or of a network drive: for its owner's eyes only, and synced to the disk."""
+    """The same in a folder, local or of a network drive, where the library reads and lists, and `folder` writes."""
 
     def __init__(self, root: Path) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -143,36 +143,29 @@ class FolderStore(ObjectStore):
         super().__init__(LocalStore(self._root), self._root.as_uri())
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> Stored:
-        """See `Store`."""
-        path = self._root / _inside(name)
-        await _on_disk(lambda: self._make_folders(path.parent))
-        stored = await super().put(name, chunks)
-        await _on_disk(lambda: _sync(path))
-        return stored
-
-    def _make_folders(self, folder: Path) -> None:
-        for each in reversed([folder, *folder.parents]):
-            if each != self._root and self._root in each.parents:
-                each.mkdir(mode=0o700, exist_ok=True)
+        """See `Store`, and `ObjectStore.put` on cancelling."""
+        draft, source = Draft(self._root, self._root / _inside(name)), _Counted(chunks)
+        writer = ThreadPoolExecutor(1)  # one thread: what is discarded is not being written any more
+        try:
+            async with aclosing(source.parts()) as parts:
+                await _on_disk(draft.begin, writer)
+                async for part in parts:
+                    await _on_disk(partial(draft.write, part), writer)
+                await _on_disk(draft.finish, writer)
+        except BaseException:
+            await asyncio.wait({asyncio.wrap_future(writer.submit(draft.discard))}, timeout=TIDY_S)
+            raise
+        finally:
+            writer.shutdown(wait=False)
+        return Stored(source.size, source.digest.hexdigest())
 
     async def sizes(self, folder: str) -> dict[str, int]:
         """See `Store`. With what a killed process was writing, so that it can be removed."""
-        return await super().sizes(folder) | await _on_disk(lambda: self._staged(self._root / _inside(folder)))
-
-    def _staged(self, folder: Path) -> dict[str, int]:
-        found = (path for path in folder.rglob("*#*") if _STAGED.match(path.name) and path.is_file())
-        return {path.relative_to(self._root).as_posix(): path.stat().st_size for path in found}
+        return await super().sizes(folder) | await _on_disk(partial(staged, self._root, self._root / _inside(folder)))
 
     async def remove(self, names: list[str]) -> None:
         """See `Store`. Folders that are empty now go, too."""
-        await _on_disk(lambda: self._unlink([self._root / _inside(name) for name in names]))
-
-    def _unlink(self, paths: list[Path]) -> None:
-        for path in paths:
-            path.unlink(missing_ok=True)
-        for folder in sorted({folder for path in paths for folder in path.parents}, reverse=True):
-            if self._root in folder.parents and folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        await _on_disk(partial(unlink, self._root, [self._root / _inside(name) for name in names]))
 
 
 class _Counted:
@@ -191,7 +184,7 @@ class _Counted:
         if self._pulling is not None:
             self._pulling.cancel()
 
-    async def parts(self) -> AsyncIterator[bytes]:
+    async def parts(self) -> AsyncGenerator[bytes, None]:
         """At least one; all but the last have `PART_BYTES` or more. Most files are one part, and one request."""
         waiting = bytearray()
         try:
@@ -247,19 +240,9 @@ async def _ours(step: Coroutine[Any, Any, T], *, missing: bool = False) -> T:
     raise StoreFailed
 
 
-async def _on_disk(step: Callable[[], T]) -> T:
+async def _on_disk(step: Callable[[], T], thread: Executor | None = None) -> T:
     try:
-        return await asyncio.to_thread(step)
+        return await asyncio.get_running_loop().run_in_executor(thread, step)
     except OSError:
         pass  # raised below and not here: its text has the path
     raise StoreFailed
-
-
-def _sync(path: Path) -> None:
-    """The file and its name are on the disk."""
-    for each in (path, path.parent):
-        handle = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -3,11 +3,15 @@
 import asyncio
 import hashlib
 import os
+import shutil
 import stat
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from consumer.adapters.folder import sync_folder
 from consumer.adapters.store import PART_BYTES, open_store
 from consumer.copy_ports import StoreFailed
 from consumer.domain.errors import Fatal, Reason
@@ -149,16 +153,89 @@ async def test_what_a_killed_process_was_writing_is_seen_and_can_be_removed(stor
     assert list((tmp_path / "a store").iterdir()) == []
 
 
-async def test_folders_are_for_their_owner_only(store, tmp_path):
-    """Whatever the mask."""
-    os.umask(old := os.umask(0))
+def modes(folder):
+    return {path.relative_to(folder).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["our own folder", "a folder that everybody may enter"])
+async def test_files_and_folders_are_for_their_owner_only(tmp_path, made):
+    """Whatever the mask, from the first byte on, in one part and in several."""
+    seen = []
+
+    async def looks():
+        seen.extend(mode for name, mode in modes(tmp_path / "b").items() if "#" in name)
+
+    old = os.umask(0)
     try:
-        os.umask(0)
-        await open_store((tmp_path / "b").as_uri()).put("r/events/a.gz", source(1))
+        if made:
+            (tmp_path / "b").mkdir(mode=0o777)
+        store = open_store((tmp_path / "b").as_uri())
+        await store.put("top.gz", source(1, then=looks))
+        await store.put("r/events/a.gz", source(17, then=looks))
     finally:
         os.umask(old)
-    modes = {stat.S_IMODE((tmp_path / "b" / place).stat().st_mode) for place in (".", "r", "r/events")}
-    assert modes == {0o700}
+    assert seen == [0o600, 0o600]
+    folders, files = ("r", "r/events"), ("top.gz", "r/events/a.gz")
+    assert modes(tmp_path / "b") == dict.fromkeys(folders, 0o700) | dict.fromkeys(files, 0o600)
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == (0o777 if made else 0o700)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no such file system here")
+def test_a_file_system_that_does_not_sync_folders_is_none_the_worse():
+    """Some of a network; here the one of the kernel."""
+    handle = os.open("/proc", os.O_RDONLY)
+    try:
+        with pytest.raises(OSError, match="Invalid"):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+    sync_folder(Path("/proc"))
+
+
+OUTCOME = """
+import asyncio, pathlib, resource, sys
+from consumer.adapters.store import open_store
+from consumer.copy_ports import StoreFailed
+root, limit = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+async def source(megabytes):
+    for _ in range(megabytes):
+        yield bytes(1 << 20)
+async def steps():
+    store = open_store(root.as_uri())
+    await store.put("r/before.gz", source(1))
+    if limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    else:
+        (root / "r").chmod(0o500)
+    for step in (store.put("r/a.gz", source(1)), store.put("r/b.gz", source(20)), store.remove(["r/before.gz"])):
+        try:
+            await step
+            print("well")
+        except StoreFailed as failed:
+            print("failed", failed.__context__)
+asyncio.run(steps())
+"""
+
+
+def outcome(folder, limit=0):
+    """What two puts and a removal come to in a process of its own, where root minds permissions like everybody."""
+    minding = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    command = [*minding, sys.executable, "-c", OUTCOME, str(folder), str(limit)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+
+
+def test_a_disk_that_takes_no_more_is_a_failure_that_leaves_nothing_of_the_file(tmp_path):
+    """A smaller one still goes; the old ones are there."""
+    assert outcome(tmp_path / "b", limit=12 << 20) == ["well", "failed None", "well"]
+    assert paths(tmp_path / "b") == ["r/a.gz"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_a_failure(tmp_path):
+    """Nor can anything be removed from it."""
+    assert outcome(tmp_path / "b") == ["failed None"] * 3
+    (tmp_path / "b" / "r").chmod(0o700)
+    assert paths(tmp_path / "b") == ["r/before.gz"]
 
 
 async def test_a_place_that_cannot_be_written_is_a_failure_of_the_store(tmp_path):
@@ -187,21 +264,6 @@ async def test_a_file_is_replaced_as_a_whole(store):
     await store.put("r/manifest.json", source(2))
     await store.put("r/manifest.json", source(1))
     assert len(await read(store, "r/manifest.json")) == len(MEGABYTE)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_folder_that_may_not_be_written_is_a_failure_until_it_may(store, tmp_path):
-    """Nor can anything be removed from it."""
-    await store.put("r/a.gz", source(1))
-    (tmp_path / "a store" / "r").chmod(0o500)
-    try:
-        with pytest.raises(StoreFailed):
-            await store.put("r/b.gz", source(9))
-        with pytest.raises(StoreFailed):
-            await store.remove(["r/a.gz"])
-    finally:
-        (tmp_path / "a store" / "r").chmod(0o700)
-    await store.put("r/b.gz", source(9))
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "..", "../a", "r/..", "r/../../a"])
