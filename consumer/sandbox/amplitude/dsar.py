@@ -136,9 +136,14 @@ def _found(request: web.Request, world: World, holder: Holder) -> tuple[int, Cop
     job = world.copybook.jobs.get(number)
     if job is None or job.org != holder.org:
         return wire.error(404, "Unknown request")
-    if job.done_on is not None and world.today() > plus_days(job.done_on, 2):
+    if _expired(job, world):
         return wire.error(410, "Expired")
     return number, job
+
+
+def _expired(job: CopyJob, world: World) -> bool:
+    """Two days after the copy was done its files, and every link to them, are gone."""
+    return job.done_on is not None and world.today() > plus_days(job.done_on, 2)
 
 
 async def _output(request: web.Request, world: World, holder: Holder) -> web.StreamResponse:
@@ -176,7 +181,7 @@ def link_routes(world: World) -> list[web.RouteDef]:
         if "Authorization" in request.headers:
             seen.credentials_leaked += 1
             return web.Response(status=400, text="InvalidArgument: only one auth mechanism allowed")
-        if world.clock.monotonic() - link.made_s > world.knobs.link_s:
+        if world.clock.monotonic() - link.made_s > world.knobs.link_s or _expired(link.job, world):
             return web.Response(status=403, text="Request has expired")
         return await _body(request, world, link)
 
