@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 from scanner.confirm import Hit, Meaning, Nominate
 from scanner.context import NOWHERE, Context
-from scanner.evidence import Evidence, Field, Hits, Key, Origin, Shape, smallest
+from scanner.evidence import SHAPES, Evidence, Field, Hits, Key, Origin, Shape, smallest
 from scanner.findings import Reason, Via
 from scanner.hot import Kind
 from scanner.mask import shape
@@ -84,7 +84,7 @@ class NativeEngine:
         self._rows: dict[int, tuple[Row, ...]] = {}
         self._values: dict[int, tuple[str, ...]] = {}  # by token, until the kernel forgets
         self._values_of_keys: dict[int, tuple[str, ...]] = {}
-        self._shapes: defaultdict[tuple[int, int, int, int], list[Shape]] = defaultdict(list)
+        self._firsts: defaultdict[tuple[int, int, int, int], set[str]] = defaultdict(set)
         self._kernel = kernel(
             tables,
             learn=self._learn,
@@ -128,13 +128,18 @@ class NativeEngine:
                     Reason(reasons),
                     Via(via),
                     Sketch.from_bytes(distinct),
-                    smallest(self._shapes[event_type, path, inner, data_type]),
+                    self._shapes(self._firsts[event_type, path, inner, data_type]),
                     _hour(first),
                     _hour(last),
                 ),
             )
-        self._shapes.clear()
+        self._firsts.clear()
         self._told.clear()
+
+    def _shapes(self, values: set[str]) -> tuple[Shape, ...]:
+        """Of the three with the smallest fingerprints. The others were among them once, when fewer were known."""
+        least = sorted((self._fingerprints(value), value) for value in values)[:SHAPES]
+        return smallest(Shape(fingerprint, shape(value)) for fingerprint, value in least)
 
     def _event_type(self, number: int) -> str:
         if number >= len(self._event_types):
@@ -200,7 +205,7 @@ class NativeEngine:
         place = (*where, inner, data_type)
         if place not in self._told:
             self._told[place] = self._origins.of(self._kernel.line(), self.mask)
-        self._shapes[place].append(Shape(self._fingerprints(text), shape(text)))
+        self._firsts[place].add(text)
 
 
 def _hour(packed: int) -> str:

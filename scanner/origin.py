@@ -24,11 +24,16 @@ class Origins:
     def __init__(self, meaning: Meaning) -> None:
         self._meaning = meaning
         self._public = lru_cache(maxsize=1024)(self._judged)
+        self._last = b"", Origin()
 
     def of(self, line: bytes, nominate: Callable[[str], int] | None) -> Origin:
-        """What the line tells; nothing where it is not JSON."""
-        hour, (version, library) = told_by(line, VERSION, LIBRARY)
-        return Origin(hour, self._public(VERSION, version, nominate), self._public(LIBRARY, library, nominate))
+        """What the line tells; nothing where it is not JSON. Asking again of the same line costs nothing: one line is
+        often the first of several findings."""
+        if self._last[0] != line:
+            hour, (version, library) = told_by(line, VERSION, LIBRARY)
+            said = self._public(VERSION, version, nominate), self._public(LIBRARY, library, nominate)
+            self._last = line, Origin(hour, *said)
+        return self._last[1]
 
     def _judged(self, name: str, text: str, nominate: Callable[[str], int] | None) -> str:
         if not _PLAIN(text):
