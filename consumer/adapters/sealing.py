@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import pyrage
 from pyrage import x25519
@@ -28,7 +29,7 @@ class AgeSealer:
     """Implements `Sealer`. `Fatal(INVALID_SETTINGS)` for a recipient that is none."""
 
     def __init__(self, recipients: Sequence[str]) -> None:
-        self._recipients = [_recipient(text, number) for number, text in enumerate(recipients)]
+        self._recipients = [recipient(text, f"copies.recipients.{number}") for number, text in enumerate(recipients)]
         self._texts = tuple(recipients)
 
     @property
@@ -56,13 +57,21 @@ class Keys:
 
     def __init__(self, text: str) -> None:
         lines = [line.strip() for line in text.splitlines()]
-        self._identities = [_identity(line) for line in lines if line and not line.startswith("#")]
-        if not self._identities:
+        self.identities = [_identity(line) for line in lines if line and not line.startswith("#")]
+        if not self.identities:
             raise Fatal(Reason.INVALID_SETTINGS, "the identity file holds no age identity")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Those of a file."""
+        try:
+            return cls(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            raise Fatal(Reason.INVALID_SETTINGS, "the identity file cannot be read") from None
 
     def opening(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The chunks, decrypted. Raises `Unsealed` for what none of the identities opens."""
-        return _through(lambda source, sink: pyrage.decrypt_io(source, sink, self._identities), chunks)
+        return _through(lambda source, sink: pyrage.decrypt_io(source, sink, self.identities), chunks)
 
 
 def _identity(text: str) -> x25519.Identity:
@@ -73,12 +82,13 @@ def _identity(text: str) -> x25519.Identity:
     raise Fatal(Reason.INVALID_SETTINGS, "the identity file holds something that is no age identity")
 
 
-def _recipient(text: str, number: int) -> x25519.Recipient:
+def recipient(text: str, where: str) -> x25519.Recipient:
+    """The public key. `Fatal(INVALID_SETTINGS)` says `where` there is none."""
     try:
         return x25519.Recipient.from_str(text)
     except pyrage.RecipientError:
         pass  # raised below and not here: the library's text may quote the key
-    raise Fatal(Reason.INVALID_SETTINGS, f"copies.recipients.{number}: not an age public key (age1...)")
+    raise Fatal(Reason.INVALID_SETTINGS, f"{where}: not an age public key (age1...)")
 
 
 class _Stopped(Exception):

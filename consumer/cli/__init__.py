@@ -24,6 +24,7 @@ from consumer.cli import (
     dlq,
     instruct,
     inventory,
+    ledger,
     plan,
     sandbox,
     scan,
@@ -51,7 +52,7 @@ ORDER: tuple[str, ...] = (
     "pause",
     "resume",
 )
-ORDER += ("plan", "watch", "status", "copy", "dlq", "scan", "inventory", "rules", "demo", "sandbox")
+ORDER += ("plan", "watch", "status", "copy", "dlq", "ledger", "scan", "inventory", "rules", "demo", "sandbox")
 
 
 class InOrder(TyperGroup):
@@ -164,6 +165,7 @@ app.command(rich_help_panel=LOOK)(watch.watch)
 app.command(rich_help_panel=LOOK)(status.status)
 app.command(rich_help_panel=LOOK)(copies.copy)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=LOOK)
+app.add_typer(ledger.app, name="ledger", rich_help_panel=LOOK)
 app.command(rich_help_panel=SERVE)(serve.discover)
 app.command(rich_help_panel=FIND)(scan.scan)
 app.command(rich_help_panel=FIND)(inventory.inventory)

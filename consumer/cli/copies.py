@@ -61,7 +61,7 @@ def copy(
     copies = load(settings).copies
     if copies.store is None:
         raise Fatal(Reason.INVALID_SETTINGS, "copies.store: needed to look at copies")
-    keys = Keys(_read(identity)) if identity else None
+    keys = Keys.read(identity) if identity else None
     store = open_store(copies.store, copies.store_options)
     folder = f"{request}-{run}" if run > 1 else str(request)
     found = asyncio.run(_look(store, folder, into, keys))
@@ -70,13 +70,6 @@ def copy(
     else:
         _tell(found, into)
     raise typer.Exit(0 if found.intact else 1)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise typer.BadParameter("the identity file cannot be read") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ class Reason(StrEnum):
     LEASE_LOST = "lease_lost"
     RETENTION_TOO_SHORT = "retention_too_short"
     DEDUPE_TOO_SHORT = "dedupe_too_short"
+    LEDGER_IN_USE = "ledger_in_use"
 
 
 class DsrError(Exception):
