@@ -158,7 +158,7 @@ class DiscoveryStage:
         waiting = [asyncio.create_task(event.wait()) for event in (self._stopping, self._ended)]
         while not any(waited.done() for waited in waiting):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=STUCK_S / 10)
-            if any(self._clock.monotonic() - thread.turned_at > 2 * STUCK_S for thread in self._threads):
+            if any(self._clock.monotonic() - thread.turned_at > 3 * STUCK_S for thread in self._threads):
                 raise Fatal(Reason.BROKER_UNREACHABLE, "a call of the Kafka client does not return")
         for waited in waiting:
             waited.cancel()

@@ -47,10 +47,10 @@ from consumer.projects import Projects
 from consumer.requests import Intake
 from consumer.settings import Settings
 
-STUCK_S = 90.0
+STUCK_S = 60.0
 """Every call into the Kafka client returns within 30 s, or is known to be stuck: then only a restart helps."""
-LEAVE_S = 30.0
-"""How long the Kafka thread may take to settle and leave."""
+LEAVE_S, LEAVE_STUCK_S = 30.0, 1.0
+"""How long the Kafka thread may take to settle and leave, and if it is known not to come back."""
 
 
 class SystemClock:
@@ -90,6 +90,7 @@ class RequestsStage:
         self._metrics = PrometheusMeter(self._projects.names)
         self._meter: Meter = Meters(self._metrics, meter) if meter else self._metrics
         self._stopping, self._stream_ended = asyncio.Event(), asyncio.Event()
+        self._leave_s = LEAVE_S
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -128,7 +129,7 @@ class RequestsStage:
             probes = Probes(lambda: stream.report, lanes.report, self._clock)
             await self._open_admin_port(stack, Gauges(probes, copies.report if copies else list), probes)
             stream.start()
-            stack.push_async_callback(asyncio.to_thread, stream.join, LEAVE_S)
+            stack.push_async_callback(lambda: asyncio.to_thread(stream.join, self._leave_s))
             stack.callback(stream.stop)
             stack.callback(probes.drain)
             await self._serve(stream, *([lanes.failed, copies.failed] if copies else [lanes.failed]))
@@ -146,6 +147,7 @@ class RequestsStage:
         while not any(waited.done() for waited in waiting):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=self._stuck_s / 10)
             if self._clock.monotonic() - stream.stirred_at > self._stuck_s:
+                self._leave_s = LEAVE_STUCK_S
                 raise Fatal(Reason.BROKER_UNREACHABLE, "a call of the Kafka client does not return")
         for waited in (stopping, ended):
             waited.cancel()

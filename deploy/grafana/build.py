@@ -245,7 +245,7 @@ KAFKA = [
     ),
     Panel(
         "Since the Kafka thread's last turn",
-        "Over 90 s the process ends itself.",
+        "Over a minute the process ends itself.",
         "s",
         {"max by (instance) (dsr_kafka_thread_turn_age_seconds)": "{{instance}}"},
     ),
