@@ -24,6 +24,7 @@ from consumer.adapters.kafka import topics
 from consumer.adapters.kafka.coordinating import Coordinator
 from consumer.adapters.kafka.thread import MemberProbes, MemberThread
 from consumer.adapters.kafka.working import Worker
+from consumer.adapters.status_source import StatusSource
 from consumer.discovery.desk import Conditions, DiscoveryDesk
 from consumer.discovery.draft import Task
 from consumer.discovery.results import Result
@@ -152,7 +153,9 @@ class DiscoveryStage:
         if admin.port is not None:
             probes = MemberProbes(self._threads, self._clock)
             stack.callback(probes.drain)
-            await stack.enter_async_context(AdminServer(self._metrics.registry, probes, admin.host, admin.port))
+            registry, projects = self._metrics.registry, self._projects.names
+            status = StatusSource(self._settings.kafka.replica, self._clock, registry, projects)
+            await stack.enter_async_context(AdminServer(registry, probes, admin.host, admin.port, status=status))
 
     async def _serve(self) -> None:
         waiting = [asyncio.create_task(event.wait()) for event in (self._stopping, self._ended)]

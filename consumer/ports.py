@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from consumer.domain.errors import Reason
+from consumer.domain.glance import Standing
 from consumer.domain.hours import Hour
 from consumer.domain.jobs import Job, Revocation, ScheduleCall, ScheduleReply
 from consumer.domain.statement import Outcome
@@ -175,7 +176,7 @@ class StreamReport:
     accepted; None before the first) are seconds on the pacing clock. `joined`: the group gave this member its
     assignment, with partitions or without. `intake`: why no command is read from any partition, if so; `halted`: why
     none is read from these. `active`, `resting`, `closed`: requests held in memory that a lane can do something
-    about, that wait for Amplitude, and that are remembered for duplicates only.
+    about, that wait for Amplitude, and that are remembered for duplicates only. `standings`: where the open ones stand.
     """
 
     alive: bool
@@ -189,6 +190,7 @@ class StreamReport:
     active: int = 0
     resting: int = 0
     closed: int = 0
+    standings: Mapping[Standing, int] = field(default_factory=dict)
 
     @property
     def paused(self) -> frozenset[Reason]:

@@ -101,6 +101,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("dsr_partition_halted", _G, "1: intake of the partition is halted.", ("partition", "reason")),
     Metric("dsr_intake_paused", _G, "1: commands are not read now, for this reason.", ("reason",)),
     Metric("dsr_requests", _G, "Requests in memory: active, resting or closed.", ("state",)),
+    Metric("dsr_open_requests", _G, "Open requests; deadline: none, at_risk, breached.", ("stage", "deadline")),
     Metric("dsr_ready", _G, "1: what /readyz says is yes."),
 )
 BY_NAME = {metric.name: metric for metric in CATALOGUE}

@@ -32,6 +32,18 @@ REQUESTS = [
         "ops",
         {f'sum by (stage) (rate(dsr_outcomes_total{{kind="stage"}}[{RATE}]))': "{{stage}}"},
     ),
+    Panel(
+        "Open requests by stage",
+        "Where they stand now, over all members.",
+        "short",
+        {"sum by (stage) (dsr_open_requests)": "{{stage}}"},
+    ),
+    Panel(
+        "Open requests whose deadline is at risk or breached",
+        "Of those that are not out of reach yet. The outcomes' notices name them.",
+        "short",
+        {'sum by (deadline) (dsr_open_requests{deadline!="none"}) or vector(0)': "{{deadline}}"},
+    ),
     Panel("Commands", "Taken in durably.", "ops", {f"sum(rate(dsr_commands_total[{RATE}]))": "commands"}),
     Panel(
         "Requests in memory",

@@ -21,6 +21,7 @@ from consumer.adapters.kafka.reading import record_of
 from consumer.adapters.kafka.restore import Restore
 from consumer.adapters.kafka.transaction import Topics
 from consumer.domain.errors import Reason
+from consumer.domain.glance import Standing
 from consumer.ledger import Shard
 from consumer.ports import StreamReport
 from consumer.turn import Partition, Record
@@ -77,8 +78,10 @@ class Assignment:
     def report(self, turned_at: float, proven_at: float, *, full: bool) -> StreamReport:
         """What there is to know about it now."""
         counts: Counter[str] = Counter()
+        standings: Counter[Standing] = Counter()
         for shard in self.shards.values():
             counts.update(shard.counts())
+            standings.update(shard.standings())
         intake = Reason.BACKLOG_FULL if full else Reason.REGISTRY_UNAVAILABLE if self._deferred else None
         return StreamReport(
             alive=True,
@@ -89,6 +92,7 @@ class Assignment:
             restoring=tuple(sorted(self.positions.keys() - self.shards.keys())),
             halted={p: shard.halt.reason for p, shard in self.shards.items() if shard.halt is not None},
             intake=intake,
+            standings=standings,
             **counts,
         )
 
