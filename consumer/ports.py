@@ -177,6 +177,7 @@ class StreamReport:
     assignment, with partitions or without. `intake`: why no command is read from any partition, if so; `halted`: why
     none is read from these. `active`, `resting`, `closed`: requests held in memory that a lane can do something
     about, that wait for Amplitude, and that are remembered for duplicates only. `standings`: where the open ones stand.
+    `lag`: by partition, the commands that are not taken in yet, as of a few seconds ago.
     """
 
     alive: bool
@@ -191,6 +192,7 @@ class StreamReport:
     resting: int = 0
     closed: int = 0
     standings: Mapping[Standing, int] = field(default_factory=dict)
+    lag: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def paused(self) -> frozenset[Reason]:
@@ -229,6 +231,10 @@ class Meter(Protocol):
         """One partition's ledger was read back."""
         ...
 
+    def rebalanced(self) -> None:
+        """The group has shared its partitions out anew."""
+        ...
+
 
 class NoMeter:
     """Implements `Meter` by counting nothing."""
@@ -252,4 +258,7 @@ class NoMeter:
         """Nothing."""
 
     def restored(self, took_s: float) -> None:
+        """Nothing."""
+
+    def rebalanced(self) -> None:
         """Nothing."""

@@ -93,6 +93,8 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("dsr_dead_letters_total", _C, "Records dead-lettered durably.", ("reason",)),
     Metric("dsr_transaction_seconds", _H, "One committed transaction.", (), TRANSACTION_S),
     Metric("dsr_restore_seconds", _H, "Reading one partition's ledger back.", (), RESTORE_S),
+    Metric("dsr_rebalances_total", _C, "Times that the group has shared its partitions out anew."),
+    Metric("dsr_consumer_lag_records", _G, "Commands that are not taken in yet.", ("partition",)),
     Metric("dsr_kafka_thread_alive", _G, "0: the Kafka thread has ended."),
     Metric("dsr_kafka_thread_turn_age_seconds", _G, "Since the Kafka thread's last turn, or the start."),
     Metric("dsr_last_transaction_age_seconds", _G, "Since the last accepted transaction, or the start."),
@@ -180,6 +182,10 @@ class PrometheusMeter:
     def restored(self, took_s: float) -> None:
         """One partition's ledger was read back."""
         self._observes("dsr_restore_seconds").observe(took_s)
+
+    def rebalanced(self) -> None:
+        """The group has shared its partitions out anew."""
+        self._counts("dsr_rebalances_total").inc()
 
 
 def _series(metric: Labelled, labels: tuple[str, ...]) -> Labelled:

@@ -244,6 +244,18 @@ DISCOVERY = [
 
 KAFKA = [
     Panel(
+        "Commands that wait to be taken in",
+        "By partition. It stays near zero.",
+        "short",
+        {"max by (partition) (dsr_consumer_lag_records)": "{{partition}}"},
+    ),
+    Panel(
+        "Rebalances in an hour",
+        "Each moves ledgers, which must be restored.",
+        "short",
+        {"sum by (instance) (increase(dsr_rebalances_total[1h]))": "{{instance}}"},
+    ),
+    Panel(
         "Members that are ready",
         "And what each owns.",
         "short",

@@ -20,6 +20,7 @@ WORKING = StreamReport(
     active=5,
     resting=6,
     closed=7,
+    lag={0: 12, 1: 0},
     standings={Standing(Stage.ACCEPTED, Danger.NONE): 4, Standing(Stage.SCHEDULED, Danger.AT_RISK): 7},
 )
 

@@ -4,12 +4,15 @@ import asyncio
 
 import pytest
 
+import schemas
 from consumer.sandbox.amplitude.faults import Fault, Kind
 from consumer.settings import AdminSettings, CopySettings, OrgSettings
+from tests.fakes.commands import fields
 from tests.fakes.copying import COPYING
+from tests.integration.intake_worker import codec
 from tests.integration.prometheus import PROGRAM, Prometheus, free_port, wait_for
 from tests.integration.test_rule_blast_radius import STALLED
-from tests.integration.whole import APP, Whole
+from tests.integration.whole import APP, HOME, Whole
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="prometheus is not installed")
 
@@ -51,10 +54,12 @@ async def test_what_waits_for_days_is_said_and_ends_when_it_is_done(kafka_bootst
         await member.tell("u-7", subject_request_type="access", scope="org", project=None, org="acme")
         for number in range(4):
             await member.tell(f"u-{number}")
-        await member.fires("DsrIntakePaused")
+        late = [fields(f"late-{n}", submitted_time=member.clock.now()) for n in range(2_600)]
+        await asyncio.to_thread(member.send, [codec.encode(schemas.COMMANDS, one) for one in late], HOME)
+        await member.fires("DsrIntakePaused", "DsrCommandsWait")
         member.clock.advance(days=6)
         await member.fires("DsrRequestsWaitLong", "DsrCopiesLate", "DsrIntakePaused")
         member.pocket.world.faults.clear()
         await member.end()
         member.start(copy_policy=COPYING)
-        await member.ends("DsrRequestsWaitLong", "DsrCopiesLate", "DsrIntakePaused")
+        await member.ends("DsrRequestsWaitLong", "DsrCopiesLate", "DsrIntakePaused", "DsrCommandsWait")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from math import isfinite
 from typing import Any, Protocol
 
+import orjson
 from confluent_kafka import Consumer, TopicPartition
 
 from consumer.adapters.kafka.flow import Flow
@@ -28,6 +29,8 @@ from consumer.turn import Partition, Record
 
 POLL_S = 0.02
 TURN_RECORDS = 1_000
+STATISTICS_MS = 10_000
+"""Between two statistics of the client, 7 kB of JSON: they know the end of a partition also while it is not read."""
 
 
 class Owner(Protocol):
@@ -43,6 +46,10 @@ class Owner(Protocol):
 
     def closed(self, partition: Partition) -> None:
         """A partition is no longer ours."""
+        ...
+
+    def rebalanced(self) -> None:
+        """The group has shared its partitions out anew."""
         ...
 
 
@@ -61,11 +68,14 @@ class Assignment:
         self._epochs: Counter[Partition] = Counter()
         self._deferred: dict[Partition, float] = {}
         self._began: dict[Partition, float] = {}
+        self._ends: dict[Partition, int] = {}
         self._joined = False
         self._topics, self._owner = topics, owner
         self._restore = Restore(config, topics.ledger, shard_of, self._restored)
         self._halts = HaltWatch(config, topics.ledger)
-        self._consumer = Consumer(dict(config) | {"enable.auto.commit": False, "auto.offset.reset": "earliest"})
+        own = {"enable.auto.commit": False, "auto.offset.reset": "earliest"}
+        own |= {"statistics.interval.ms": STATISTICS_MS, "stats_cb": self._heard}
+        self._consumer = Consumer(dict(config) | own)
         self._flow = Flow(self._consumer, topics.commands)
         callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
         self._guard = Guard()
@@ -93,6 +103,7 @@ class Assignment:
             halted={p: shard.halt.reason for p, shard in self.shards.items() if shard.halt is not None},
             intake=intake,
             standings=standings,
+            lag={p: max(0, end - self.positions[p]) for p, end in self._ends.items() if p in self.shards},
             **counts,
         )
 
@@ -144,9 +155,15 @@ class Assignment:
         for part in (self._consumer, self._restore, self._halts):
             part.close()
 
+    def _heard(self, statistics: str) -> None:
+        """Where partitions end, for readers of committed records; -1 where the client does not know."""
+        found = orjson.loads(statistics)["topics"].get(self._topics.commands, {}).get("partitions", {})
+        self._ends = {Partition(int(p)): told["ls_offset"] for p, told in found.items() if told["ls_offset"] >= 0}
+
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """New partitions stand still until their ledger is restored."""
         self._joined = True
+        self._owner.rebalanced()
         if not places:
             return
         found = committed(consumer, places)
