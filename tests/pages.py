@@ -54,14 +54,14 @@ def read(page: str) -> str:
 
 def section(page: str, heading: str) -> str:
     """What stands under a heading, up to the next one of its rank or higher. `IndexError` if there is none."""
-    rank = len(heading.split()[0])
+    rank = len(heading.split(maxsplit=1)[0])
     under = read(page).split(f"\n{heading}\n", 1)[1]
     return re.split(rf"^#{{1,{rank}}} ", under, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def blocks(path: Path, text: str | None = None) -> list[Block]:
+def blocks(path: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
-    text = path.read_text(encoding="utf-8") if text is None else text
+    text = path.read_text(encoding="utf-8")
     name = path.relative_to(ROOT).as_posix()
     return [Block(name, text[: found.start()].count("\n") + 1, found[1], found[2]) for found in FENCED.finditer(text)]
 
@@ -78,12 +78,12 @@ def commands(block: Block) -> Iterator[Command]:
 
 
 def prose(text: str) -> str:
-    """The page without its fenced blocks and without code in its lines: what a renderer reads links and headings from."""
+    """The page without its fenced blocks, and without code in its lines that looks like a link."""
     return re.sub(r"`[^`\n]*`", lambda found: found[0] if "](" not in found[0] else "", FENCED.sub("", text))
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors that GitHub makes of the headings: lower case, no marks, hyphens for spaces, numbered when repeated."""
+    """Those that GitHub makes of the headings: lower case, no marks, hyphens for spaces, numbered when repeated."""
     seen: dict[str, int] = {}
     made = set()
     for heading in re.findall(r"^#{1,6} (.+)$", prose(text), re.MULTILINE):

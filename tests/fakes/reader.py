@@ -12,7 +12,8 @@ from pathlib import Path
 from tests.pages import ROOT
 
 EVENTS = b"".join(
-    b'{"event_type":"search","user_id":"u-%d","event_properties":{"q":"ana%d@example.com"}}\n' % (n, n) for n in range(50)
+    b'{"event_type":"search","user_id":"u-%d","event_properties":{"q":"ana%d@example.com"}}\n' % (n, n)
+    for n in range(50)
 )
 RULES = """
 [[rule]]

@@ -1,4 +1,4 @@
-"""The commands of README.md and docs/ as one session: typed in the pages' order, on a sandbox with the embedded broker.
+"""The commands of README.md and docs/ as one session: typed in the page's order, on a sandbox with the embedded broker.
 
 They are run as they stand there, in a folder with the files that they name. What serves or follows runs beside the
 others until the end, and then ends well on Ctrl-C. An id in a page stands for the one that was printed last. What is
@@ -11,8 +11,10 @@ import shlex
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
+from threading import Lock
 
 import pytest
 from confluent_kafka import Producer
@@ -54,6 +56,9 @@ BESIDE = {
 }
 """Commands that serve or follow until Ctrl-C, and what they print once they are there."""
 
+WITHOUT_REQUESTS = {"discovery.md", "scanning.md", "scanner-rules.md"}
+"""Pages that nothing in the README can disturb, such as the taking back of all that was asked."""
+
 FOUND = 1
 ENDS = {"scan": FOUND, "inventory": FOUND}
 """Exit codes other than 0: personal data was found, as it should be."""
@@ -75,6 +80,17 @@ def why_not(text):
     return next((why for beginning, why in ONLY_PARSED.items() if text.startswith(beginning)), None)
 
 
+def printed(*files):
+    return "".join(file.read_text() for file in files if file.exists())
+
+
+def wait_for(true):
+    until = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 @contextmanager
 def terminal(typed):
     """A terminal to read from: whoever asks before it does something gets this answer."""
@@ -88,52 +104,49 @@ def terminal(typed):
 
 
 class Session:
-    """One terminal after the other, in one folder."""
+    """Terminals in one folder: those in which something runs beside, and one for each page that is read."""
 
     def __init__(self, folder):
         self.folder = folder
         self.beside = {}
-        self.last_id = None
+        self._one_at_a_time = Lock()
 
-    def type(self, command):
-        """Run it to its end, or start it, if it is of those that have none."""
-        text = bare(command.text)
-        if self.last_id is not None:
-            text = UUID.sub(self.last_id, text)
-        kind = subcommand(text)
-        if kind in BESIDE:
-            self.start(kind, text)
-        else:
-            self.finish(command, text, ENDS.get(kind, 0))
+    def read(self, path):
+        """Type the commands of one page, in its order."""
+        last_id = None
+        for command in (command for block in blocks(path) for command in commands(block)):
+            text = bare(command.text)
+            if why_not(text):
+                continue
+            kind = subcommand(text)
+            if kind in BESIDE:
+                self.start(kind, text)
+                continue
+            said = self.finish(str(command), UUID.sub(last_id, text) if last_id else text, ENDS.get(kind, 0))
+            last_id = UUID.search(said)[0] if kind == "submit" else last_id
 
     def start(self, kind, text):
         """Once: a second member would need another name."""
         key = text if kind == "watch" else kind
-        if key in self.beside:
-            return
-        out, err = (self.folder / f"{len(self.beside)}.{end}" for end in ("out", "err"))
-        own = os.environ | {"DSR_KAFKA__REPLICA": f"terminal-{len(self.beside)}"}
-        # Joined in order: a redirection that the page shows, comes after ours and wins.
-        line = f"exec >{shlex.quote(str(out))} 2>{shlex.quote(str(err))}; exec {text}"
-        self.beside[key] = (subprocess.Popen(["/bin/sh", "-c", line], cwd=self.folder, env=own), text, out, err)
-        self.await_words(key, BESIDE[kind])
+        with self._one_at_a_time:
+            if key in self.beside:
+                return
+            out, err = (self.folder / f"{len(self.beside)}.{end}" for end in ("out", "err"))
+            own = os.environ | {"DSR_KAFKA__REPLICA": f"terminal-{len(self.beside)}"}
+            # in this order: a redirection that the page shows comes after ours and wins
+            line = f"exec >{shlex.quote(str(out))} 2>{shlex.quote(str(err))}; exec {text}"
+            process = subprocess.Popen(["/bin/sh", "-c", line], cwd=self.folder, env=own)
+            self.beside[key] = (process, text, out, err)
+            wait_for(lambda: BESIDE[kind] in printed(out, err) or process.poll() is not None)
+            assert process.poll() is None, (text, printed(out, err))
 
-    def await_words(self, key, words):
-        process, text, out, err = self.beside[key]
-        until = time.monotonic() + PATIENCE_S
-        while words not in (printed := out.read_text() + err.read_text() if err.exists() else ""):
-            assert process.poll() is None, (text, printed)
-            assert time.monotonic() < until, (text, printed)
-            time.sleep(0.05)
-
-    def finish(self, command, text, code):
+    def finish(self, name, text, code):
+        """What a command that ends has printed."""
         with terminal(b"y\n") as keys:
-            done = subprocess.run(
-                ["/bin/sh", "-c", text], cwd=self.folder, stdin=keys, capture_output=True, text=True, timeout=PATIENCE_S
-            )
-        assert (code, False) == (done.returncode, "Traceback" in done.stderr), (str(command), done.stdout, done.stderr)
-        if " submit " in text:
-            self.last_id = UUID.search(done.stdout)[0]
+            line = ["/bin/sh", "-c", text]
+            done = subprocess.run(line, cwd=self.folder, stdin=keys, capture_output=True, text=True, timeout=PATIENCE_S)
+        assert (code, False) == (done.returncode, "Traceback" in done.stderr), (name, done.stdout, done.stderr)
+        return done.stdout
 
     def end(self):
         """Ctrl-C in each terminal, the last one first; each ends well, and whoever followed has seen something."""
@@ -143,6 +156,7 @@ class Session:
             assert " watch " not in text or out.read_text(), text
 
     def kill(self):
+        """Whatever is left of a session that went wrong."""
         for process, *_ in self.beside.values():
             process.kill()
             process.wait()
@@ -155,6 +169,7 @@ def session(tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setenv("DSR_ADMIN__PORT", "0")
+    monkeypatch.setenv("DSR_DISCOVERY__GRACE_S", "0")  # no slot ever moves here
     furnish(tmp_path)
     typed = Session(tmp_path)
     yield typed
@@ -174,18 +189,21 @@ def break_a_producer(session):
 
 
 def test_all_commands_of_the_pages_do_what_they_say(session):
-    """Each ends with its exit code; dead letters, a halt, a package and an inventory are there when they are asked for."""
-    every = [command for path in told() for block in blocks(path) for command in commands(block)]
-    broken = False
-    for command in every:
-        if why_not(bare(command.text)):
-            continue
-        session.type(command)
-        if "run" in session.beside and not broken:
-            break_a_producer(session)
-            broken = True
+    """The README from its beginning; each other page in a terminal of its own, once there is what it needs.
+
+    Each command ends with its exit code; dead letters, a halt, a package and an inventory are there when asked for.
+    """
+    readme, *pages = told()
+    with ThreadPoolExecutor(len(pages) + 1) as readers:
+        tried_out = readers.submit(session.read, readme)
+        wait_for(lambda: "run" in session.beside or tried_out.done())
+        break_a_producer(session)
+        reading = [readers.submit(session.read, page) for page in pages if page.name in WITHOUT_REQUESTS]
+        tried_out.result()
+        reading += [readers.submit(session.read, page) for page in pages if page.name not in WITHOUT_REQUESTS]
+        for page in reading:
+            page.result()
     session.end()
-    assert len(every) > 30
     assert {"sandbox", "run", "discover"} < session.beside.keys()
 
 
@@ -194,3 +212,11 @@ def test_no_row_of_the_table_is_left_over():
     every = [bare(command.text) for path in told() for block in blocks(path) for command in commands(block)]
     assert all(any(text.startswith(beginning) for text in every) for beginning in ONLY_PARSED)
     assert sum(why_not(text) is not None for text in every) < len(every) / 2
+
+
+def test_a_command_that_does_not_end_as_it_should_is_noticed(session):
+    """By its exit code, or by a traceback."""
+    assert "said\n" == session.finish("", "read -r answer; test $answer = y && echo said", 0)
+    for text in ("exit 3", "echo Traceback >&2", ".venv/bin/dsr status --settings nowhere.toml"):
+        with pytest.raises(AssertionError):
+            session.finish("", text, 0)

@@ -85,7 +85,9 @@ def test_no_model_of_the_settings_is_forgotten():
 
     def fields(model):
         for name, field in model.model_fields.items():
-            parts = [p for p in (*build.typing.get_args(field.annotation), field.annotation) if hasattr(p, "model_fields")]
+            parts = [
+                p for p in (*build.typing.get_args(field.annotation), field.annotation) if hasattr(p, "model_fields")
+            ]
             yield from fields(parts[0]) if parts else [name]
 
     assert sorted(fields(Settings)) == sorted(setting.path[-1] for setting in SETTINGS)
@@ -172,7 +174,9 @@ def test_the_number_of_rules_and_the_rule_that_is_shown_are_true():
 def test_figures_of_the_comparison_are_the_measured_ones():
     """Row by row, as they stand in the results."""
     results = read("tests/benchmarks/RESULTS.md")
-    rows = re.findall(r"^\| (?:this|Presidio|DataFog).* \|$", section("docs/comparison.md", "## The scanner"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (?:this|Presidio|DataFog).* \|$", section("docs/comparison.md", "## The scanner"), re.MULTILINE
+    )
     figures = [re.findall(r"(?<=\| )[\d.,]+(?= \|)", row) for row in rows]
     assert [["109.6", "1"], ["36.2"], ["0.103", "1,068"], ["2.65", "41"]] == figures
     for numbers in figures:

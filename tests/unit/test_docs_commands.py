@@ -105,7 +105,7 @@ def understood(text):
     ],
 )
 def test_a_command_that_is_wrong_is_noticed(text, folder):
-    """An option, a sub-command, a value that is missing or of another type, a file, a target, a module, behind a pipe."""
+    """An option, a sub-command, a value that is missing or of another type, a file, a target, a module; in a pipe."""
     with pytest.raises((AssertionError, KeyError, UsageError)):
         understood(text)
 
