@@ -54,7 +54,8 @@ class RequestDesk:
 
     def __init__(self, intake: Intake, followers: Followers, most_undispatched: int = 200_000) -> None:
         self._intake, self._followers, self._most = intake, followers, most_undispatched
-        self._active: dict[Partition, set[str]] = {}
+        self._undispatched: dict[Partition, defaultdict[ProjectId, set[str]]] = {}
+        self._paused: dict[Partition, set[ProjectId]] = {}
         self._rates: defaultdict[Partition, DeadLetterRate] = defaultdict(DeadLetterRate)
 
     def take(self, turn: Turn, record: Record) -> None:
@@ -86,8 +87,10 @@ class RequestDesk:
 
     def opened(self, partition: Partition, epoch: int, shard: Shard) -> None:
         """A partition is owned and restored: its open requests go to the lanes."""
-        self._active[partition] = set()
-        self._followers.opened(partition, epoch, shard.projects(), [project for project, _, _ in shard.watched()])
+        states = shard.projects()
+        self._undispatched[partition] = defaultdict(set)
+        self._paused[partition] = {state.project for state in states if state.paused}
+        self._followers.opened(partition, epoch, states, [project for project, _, _ in shard.watched()])
         self._tell(partition, list(shard.active()))
 
     def settling(self, partition: Partition) -> None:
@@ -104,13 +107,15 @@ class RequestDesk:
 
     def closed(self, partition: Partition) -> None:
         """A partition is no longer ours."""
-        self._active.pop(partition, None)
+        self._undispatched.pop(partition, None)
+        self._paused.pop(partition, None)
         self._rates.pop(partition, None)
         self._followers.closed(partition)
 
     def kept(self, turn: Turn) -> None:
         """A turn is committed and taken over."""
-        for (partition, _), state in turn.projects.items():
+        for (partition, project), state in turn.projects.items():
+            (self._paused[partition].add if state.paused else self._paused[partition].discard)(project)
             self._followers.project_changed(partition, [state])
         changed: dict[Partition, list[RequestEntry]] = {}
         for (partition, _), entry in turn.entries.items():
@@ -120,12 +125,22 @@ class RequestDesk:
             self._tell(partition, entries)
 
     def _tell(self, partition: Partition, entries: list[RequestEntry]) -> None:
-        active = self._active[partition]
+        waiting = self._undispatched[partition]
         for entry in entries:
-            (active.discard if entry.dispatched is not None or entry.ended else active.add)(entry.key)
+            go_by_themselves = entry.dispatched is None and not entry.ended and (entry.held is None or entry.approved)
+            (waiting[entry.project].add if go_by_themselves else waiting[entry.project].discard)(entry.key)
         self._followers.changed(partition, entries)
 
     @property
     def full(self) -> bool:
-        """Whether as many undispatched requests are open as this member may hold."""
-        return sum(map(len, self._active.values())) >= self._most
+        """Whether as many undispatched requests are open as this member may hold.
+
+        What is held, or paused with its project, does not count: only a command lets it go on, which must be read.
+        """
+        counted = (
+            len(keys)
+            for partition, waiting in self._undispatched.items()
+            for project, keys in waiting.items()
+            if project not in self._paused[partition]
+        )
+        return sum(counted) >= self._most

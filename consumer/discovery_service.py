@@ -24,6 +24,7 @@ from consumer.adapters.kafka import topics
 from consumer.adapters.kafka.coordinating import Coordinator
 from consumer.adapters.kafka.thread import MemberProbes, MemberThread
 from consumer.adapters.kafka.working import Worker
+from consumer.adapters.status_source import StatusSource
 from consumer.discovery.desk import Conditions, DiscoveryDesk
 from consumer.discovery.draft import Task
 from consumer.discovery.results import Result
@@ -152,13 +153,15 @@ class DiscoveryStage:
         if admin.port is not None:
             probes = MemberProbes(self._threads, self._clock)
             stack.callback(probes.drain)
-            await stack.enter_async_context(AdminServer(self._metrics.registry, probes, admin.host, admin.port))
+            registry, projects = self._metrics.registry, self._projects.names
+            status = StatusSource(self._settings.kafka.replica, self._clock, registry, projects)
+            await stack.enter_async_context(AdminServer(registry, probes, admin.host, admin.port, status=status))
 
     async def _serve(self) -> None:
         waiting = [asyncio.create_task(event.wait()) for event in (self._stopping, self._ended)]
         while not any(waited.done() for waited in waiting):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=STUCK_S / 10)
-            if any(self._clock.monotonic() - thread.turned_at > 2 * STUCK_S for thread in self._threads):
+            if any(self._clock.monotonic() - thread.turned_at > 3 * STUCK_S for thread in self._threads):
                 raise Fatal(Reason.BROKER_UNREACHABLE, "a call of the Kafka client does not return")
         for waited in waiting:
             waited.cancel()

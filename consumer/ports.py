@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from consumer.domain.errors import Reason
+from consumer.domain.glance import Standing
 from consumer.domain.hours import Hour
 from consumer.domain.jobs import Job, Revocation, ScheduleCall, ScheduleReply
 from consumer.domain.statement import Outcome
@@ -175,7 +176,8 @@ class StreamReport:
     accepted; None before the first) are seconds on the pacing clock. `joined`: the group gave this member its
     assignment, with partitions or without. `intake`: why no command is read from any partition, if so; `halted`: why
     none is read from these. `active`, `resting`, `closed`: requests held in memory that a lane can do something
-    about, that wait for Amplitude, and that are remembered for duplicates only.
+    about, that wait for Amplitude, and that are remembered for duplicates only. `standings`: where the open ones stand.
+    `lag`: by partition, the commands that are not taken in yet, as of a few seconds ago.
     """
 
     alive: bool
@@ -189,6 +191,8 @@ class StreamReport:
     active: int = 0
     resting: int = 0
     closed: int = 0
+    standings: Mapping[Standing, int] = field(default_factory=dict)
+    lag: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def paused(self) -> frozenset[Reason]:
@@ -227,6 +231,10 @@ class Meter(Protocol):
         """One partition's ledger was read back."""
         ...
 
+    def rebalanced(self) -> None:
+        """The group has shared its partitions out anew."""
+        ...
+
 
 class NoMeter:
     """Implements `Meter` by counting nothing."""
@@ -250,4 +258,7 @@ class NoMeter:
         """Nothing."""
 
     def restored(self, took_s: float) -> None:
+        """Nothing."""
+
+    def rebalanced(self) -> None:
         """Nothing."""

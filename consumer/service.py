@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -32,6 +32,7 @@ from consumer.adapters.logs import KafkaLog
 from consumer.adapters.meters import Meters
 from consumer.adapters.metrics import PrometheusMeter
 from consumer.adapters.probes import Probes
+from consumer.adapters.status_source import StatusSource
 from consumer.adapters.wire import halt_out, outcome_out, project_out
 from consumer.copies import Copies, CopyPolicy
 from consumer.copy_service import copy_world
@@ -42,15 +43,15 @@ from consumer.domain.subject import Millis, Secret
 from consumer.following import Following
 from consumer.lanes import LanePolicy, Lanes
 from consumer.ledger import Shard
-from consumer.ports import Clock, Meter
+from consumer.ports import Clock, CopyReport, Meter
 from consumer.projects import Projects
 from consumer.requests import Intake
 from consumer.settings import Settings
 
-STUCK_S = 90.0
+STUCK_S = 60.0
 """Every call into the Kafka client returns within 30 s, or is known to be stuck: then only a restart helps."""
-LEAVE_S = 30.0
-"""How long the Kafka thread may take to settle and leave."""
+LEAVE_S, LEAVE_STUCK_S = 30.0, 1.0
+"""How long the Kafka thread may take to settle and leave, and if it is known not to come back."""
 
 
 class SystemClock:
@@ -90,6 +91,7 @@ class RequestsStage:
         self._metrics = PrometheusMeter(self._projects.names)
         self._meter: Meter = Meters(self._metrics, meter) if meter else self._metrics
         self._stopping, self._stream_ended = asyncio.Event(), asyncio.Event()
+        self._leave_s = LEAVE_S
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -126,18 +128,25 @@ class RequestsStage:
                 stack.push_async_callback(copies.close)
             stream = self._stream(Following(lanes, copies), codec)
             probes = Probes(lambda: stream.report, lanes.report, self._clock)
-            await self._open_admin_port(stack, Gauges(probes, copies.report if copies else list), probes)
+            await self._open_admin_port(stack, probes, copies.report if copies else list)
             stream.start()
-            stack.push_async_callback(asyncio.to_thread, stream.join, LEAVE_S)
+            stack.push_async_callback(lambda: asyncio.to_thread(stream.join, self._leave_s))
             stack.callback(stream.stop)
             stack.callback(probes.drain)
             await self._serve(stream, *([lanes.failed, copies.failed] if copies else [lanes.failed]))
 
-    async def _open_admin_port(self, stack: AsyncExitStack, gauges: Gauges, probes: Probes) -> None:
-        admin = self._settings.admin
-        if admin.port is not None:
-            server = AdminServer(self._metrics.registry, probes, admin.host, admin.port, gauges=gauges)
-            await stack.enter_async_context(server)
+    async def _open_admin_port(
+        self, stack: AsyncExitStack, probes: Probes, copies: Callable[[], list[CopyReport]]
+    ) -> None:
+        admin, registry = self._settings.admin, self._metrics.registry
+        if admin.port is None:
+            return
+        replica, projects = self._settings.kafka.replica, self._projects.names
+        status = StatusSource(replica, self._clock, registry, projects, probes=probes, copies=copies)
+        gauges = Gauges(probes, copies)
+        await stack.enter_async_context(
+            AdminServer(registry, probes, admin.host, admin.port, gauges=gauges, status=status)
+        )
 
     async def _serve(self, stream: Stream, *failed: asyncio.Future[None]) -> None:
         stopping = asyncio.create_task(self._stopping.wait())
@@ -146,6 +155,7 @@ class RequestsStage:
         while not any(waited.done() for waited in waiting):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=self._stuck_s / 10)
             if self._clock.monotonic() - stream.stirred_at > self._stuck_s:
+                self._leave_s = LEAVE_STUCK_S
                 raise Fatal(Reason.BROKER_UNREACHABLE, "a call of the Kafka client does not return")
         for waited in (stopping, ended):
             waited.cancel()

@@ -66,7 +66,7 @@ class RegistrySettings(_Part):
 
 
 class AdminSettings(_Part):
-    """Where `/metrics`, `/healthz` and `/readyz` are."""
+    """Where the status page, `/metrics`, `/healthz` and `/readyz` are."""
 
     host: str = Field(default="127.0.0.1", description="It has no authentication: think before you open it.")
     port: int | None = Field(

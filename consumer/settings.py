@@ -82,7 +82,9 @@ class Settings(BaseSettings):
         "a command: the retention of commands and dead letters, and 7 days.",
     )
     most_undispatched: int = Field(
-        default=200_000, ge=1, description="Open requests of a member above which intake pauses."
+        default=200_000,
+        ge=1,
+        description="Undispatched requests of a member, neither held nor paused, above which intake pauses.",
     )
 
     @classmethod

@@ -35,11 +35,11 @@ class Command(NamedTuple):
 
 
 def told() -> list[Path]:
-    """The pages that teach: README.md, then docs/ in the order in which its table of contents names them."""
+    """The pages that teach: README.md, docs/ in the order of its table of contents, deploy/README.md."""
     listed = [link.split("#")[0] for link in LINK.findall(read("docs/README.md"))]
     own = dict.fromkeys(ROOT / "docs" / name for name in listed if not name.startswith((".", "http")))
     found = {path for path in (ROOT / "docs").rglob("*.md") if path.name != "README.md"}
-    return [ROOT / "README.md", *own, *sorted(found - own.keys())]
+    return [ROOT / "README.md", *own, *sorted(found - own.keys()), ROOT / "deploy" / "README.md"]
 
 
 def every() -> list[Path]:

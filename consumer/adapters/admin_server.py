@@ -1,4 +1,5 @@
-"""The HTTP port for people, probes and Prometheus: /metrics, /healthz, /readyz, in the service's own event loop.
+"""The HTTP port for people, probes and Prometheus, in the service's own event loop: a status page, /metrics, /healthz,
+/readyz.
 
 On the loopback unless told otherwise: it has no authentication. It knows no person, but it does name projects.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -21,14 +23,18 @@ from prometheus_client.registry import Collector
 
 from consumer.adapters.probes import Verdict
 from consumer.domain.errors import Fatal, Reason
+from consumer.statuspage.page import page
+from consumer.statuspage.status import Status
 
 LOOPBACK = "127.0.0.1"
 SHUTDOWN_S = 1.0
 INDEX = """amplitude-dsr
+/         how everything stands, for a browser
 /metrics  counters, histograms and gauges for Prometheus
 /healthz  200 while the event loop and the Kafka thread turn
 /readyz   200 when this member has its place in its groups and has restored its partitions
 """
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _SENTENCES = {
     errno.EADDRINUSE: "is in use; give another one, or 0 for any that is free",
     errno.EACCES: "may not be opened by this user; give one above 1023",
@@ -51,7 +57,8 @@ class Asked(Protocol):
 class AdminServer:
     """`start` and `stop` in one event loop, or use as an async context manager.
 
-    /metrics shows the registry, and `gauges` that must be collected in the event loop.
+    /metrics shows the registry, and `gauges` that must be collected in the event loop; so must `status`, which is told
+    what /readyz finds wanting.
     """
 
     def __init__(
@@ -62,9 +69,10 @@ class AdminServer:
         port: int = 0,
         *,
         gauges: Collector | None = None,
+        status: Callable[[tuple[str, ...]], Status] | None = None,
     ) -> None:
         self._registry, self._probes, self._host, self._wanted = registry, probes, host, port
-        self._gauges = gauges
+        self._gauges, self._status = gauges, status
         app = web.Application()
         app.add_routes(
             [
@@ -90,7 +98,9 @@ class AdminServer:
             await self._runner.cleanup()
             why = _SENTENCES.get(error.errno or 0, "cannot be listened on")
             raise Fatal(Reason.INVALID_SETTINGS, f"the admin port {self._wanted} {why}") from None
-        structlog.get_logger().info("admin port open", host=self._host, port=self.port)
+        structlog.get_logger().info(
+            "admin port open", host=self._host, port=self.port, status_page=f"http://{self._host}:{self.port}/"
+        )
 
     async def stop(self) -> None:
         """Close the port. Repeatable."""
@@ -105,8 +115,13 @@ class AdminServer:
     ) -> None:
         await self.stop()
 
-    async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(text=INDEX)
+    async def _index(self, request: web.Request) -> web.Response:
+        """The status page for whoever reads HTML. It is made in a thread, as metrics are."""
+        if self._status is None or "text/html" not in request.headers.get("Accept", ""):
+            return web.Response(text=INDEX)
+        made = await asyncio.to_thread(page, self._status(self._probes.ready().failed))
+        headers = {"Content-Security-Policy": made.policy, **_HEADERS}
+        return web.Response(text=made.html, content_type="text/html", charset="utf-8", headers=headers)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         """In the text format or in OpenMetrics, whichever the scraper prefers.

@@ -67,6 +67,11 @@ def _of_stream(report: StreamReport) -> Samples:
             ((reason.value,), float(reason in report.paused)) for reason in sorted(report.paused | set(PAUSES))
         ],
         "dsr_requests": [((state,), count) for state, count in requests.items()],
+        "dsr_consumer_lag_records": [((str(p),), count) for p, count in sorted(report.lag.items())],
+        "dsr_open_requests": [
+            ((standing.stage.value, standing.danger.name.lower()), count)
+            for standing, count in sorted(report.standings.items())
+        ],
     }
 
 

@@ -71,10 +71,10 @@ def _glance(kept: Kept) -> Glance:
     deadline, at_risk_said, breached_said, erased, closed, identities = kept
     jobs = [job for _, jobs in identities for job in jobs]
     stages = tuple([stage for stage, _ in identities])
-    state, wait_ms = judged(stages, bool(jobs), erased is not None, at_risk_said, breached_said)
+    state, wait_ms, standing = judged(stages, bool(jobs), erased is not None, at_risk_said, breached_said)
     due = Millis(deadline + wait_ms) if wait_ms is not None else None
     places = () if state is State.ENDED else tuple([_place(job) for job in jobs if not job[2]])
-    return Glance(state, due, closed, places)
+    return Glance(state, due, closed, places, standing)
 
 
 def _place(job: Kept) -> Place:

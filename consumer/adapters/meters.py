@@ -52,6 +52,11 @@ class Meters:
         for meter in self._meters:
             meter.restored(took_s)
 
+    def rebalanced(self) -> None:
+        """The group has shared its partitions out anew."""
+        for meter in self._meters:
+            meter.rebalanced()
+
 
 class LoggingMeter:
     """Implements `Meter`: one line for each unit of work, never one for each outcome.
@@ -102,3 +107,7 @@ class LoggingMeter:
     def restored(self, took_s: float) -> None:
         """A partition's memory is complete."""
         self._log.info("partition restored", took_s=round(took_s, 3))
+
+    def rebalanced(self) -> None:
+        """The group has shared its partitions out anew."""
+        self._log.info("rebalanced")

@@ -93,6 +93,8 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("dsr_dead_letters_total", _C, "Records dead-lettered durably.", ("reason",)),
     Metric("dsr_transaction_seconds", _H, "One committed transaction.", (), TRANSACTION_S),
     Metric("dsr_restore_seconds", _H, "Reading one partition's ledger back.", (), RESTORE_S),
+    Metric("dsr_rebalances_total", _C, "Times that the group has shared its partitions out anew."),
+    Metric("dsr_consumer_lag_records", _G, "Commands that are not taken in yet.", ("partition",)),
     Metric("dsr_kafka_thread_alive", _G, "0: the Kafka thread has ended."),
     Metric("dsr_kafka_thread_turn_age_seconds", _G, "Since the Kafka thread's last turn, or the start."),
     Metric("dsr_last_transaction_age_seconds", _G, "Since the last accepted transaction, or the start."),
@@ -101,6 +103,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("dsr_partition_halted", _G, "1: intake of the partition is halted.", ("partition", "reason")),
     Metric("dsr_intake_paused", _G, "1: commands are not read now, for this reason.", ("reason",)),
     Metric("dsr_requests", _G, "Requests in memory: active, resting or closed.", ("state",)),
+    Metric("dsr_open_requests", _G, "Open requests; deadline: none, at_risk, breached.", ("stage", "deadline")),
     Metric("dsr_ready", _G, "1: what /readyz says is yes."),
 )
 BY_NAME = {metric.name: metric for metric in CATALOGUE}
@@ -179,6 +182,10 @@ class PrometheusMeter:
     def restored(self, took_s: float) -> None:
         """One partition's ledger was read back."""
         self._observes("dsr_restore_seconds").observe(took_s)
+
+    def rebalanced(self) -> None:
+        """The group has shared its partitions out anew."""
+        self._counts("dsr_rebalances_total").inc()
 
 
 def _series(metric: Labelled, labels: tuple[str, ...]) -> Labelled:

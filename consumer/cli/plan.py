@@ -14,10 +14,10 @@ from consumer.adapters.avro.source import DirectorySource
 from consumer.cli import sending
 from consumer.cli.identities import OPENDSR, IdType, Kind, oddity, read_lines
 from consumer.cli.options import TIME, AsJson, File, instant, now
-from consumer.cli.printing import BAD, emit, plural, remark, say, span
+from consumer.cli.printing import BAD, emit, plural, remark, say
 from consumer.cli.printing import lines as in_lines
 from consumer.domain.command import CommandKind
-from consumer.domain.deadline import Regulation
+from consumer.domain.deadline import Regulation, span
 from consumer.domain.errors import Poison, Reason, Refused
 from consumer.domain.forecast import Forecast, Objection, Rehearsal
 from consumer.settings import load

@@ -13,7 +13,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from consumer.domain.deadline import DAY_MS, at
+from consumer.domain.deadline import at, span
 from consumer.domain.subject import Millis
 
 PIPE_COLUMNS = 200
@@ -64,16 +64,6 @@ def iso(instant: int | None) -> str | None:
 def shown(instant: int | None) -> str:
     """The instant in UTC, for people."""
     return at(Millis(instant)).strftime("%Y-%m-%d %H:%M") if instant is not None else "-"
-
-
-def span(milliseconds: int) -> str:
-    """A length of time in its two largest units: `12 d 3 h`. Negative ones are late."""
-    late, rest = milliseconds < 0, abs(milliseconds)
-    parts = []
-    for unit, size in (("d", DAY_MS), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
-        count, rest = divmod(rest, size)
-        parts += [f"{count} {unit}"] if count else []
-    return ("-" if late else "") + (" ".join(parts[:2]) or "0 s")
 
 
 def slack(seconds: int) -> str:

@@ -13,7 +13,8 @@ from consumer.cli import sending, stories
 from consumer.cli.connection import Connection, connect
 from consumer.cli.instruct import halt_json, halt_line
 from consumer.cli.options import AsJson, Embedded, File, now
-from consumer.cli.printing import BAD, emit, iso, out, remark, say, show, slack, span, table
+from consumer.cli.printing import BAD, emit, iso, out, remark, say, show, slack, table
+from consumer.domain.deadline import span
 from consumer.domain.entry import IdentityState, RequestEntry
 from consumer.domain.errors import Reason, Refused
 from consumer.domain.lifecycle import Stage

@@ -89,3 +89,13 @@ def start_of(day: Day) -> Millis:
 def plus_days(day: Day, days: int) -> Day:
     """The day that many days later (or earlier)."""
     return Day((date.fromisoformat(day) + timedelta(days=days)).isoformat())
+
+
+def span(milliseconds: int) -> str:
+    """A length of time in its two largest units: `12 d 3 h`. Negative ones are late."""
+    late, rest = milliseconds < 0, abs(milliseconds)
+    parts = []
+    for unit, size in (("d", DAY_MS), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
+        count, rest = divmod(rest, size)
+        parts += [f"{count} {unit}"] if count else []
+    return ("-" if late else "") + (" ".join(parts[:2]) or "0 s")

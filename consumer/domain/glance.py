@@ -24,6 +24,21 @@ class State(IntEnum):
     ENDED = 2
 
 
+class Danger(IntEnum):
+    """What was said of an open request's deadline. One that was met is in none."""
+
+    NONE = 0
+    AT_RISK = 1
+    BREACHED = 2
+
+
+class Standing(NamedTuple):
+    """Where an open request stands."""
+
+    stage: Stage
+    danger: Danger
+
+
 class Place(NamedTuple):
     """A place in a deletion job that was not revoked. `amplitude_id` is None when only a batch marker proves it."""
 
@@ -41,13 +56,19 @@ class Glance(NamedTuple):
     due: Millis | None
     closed: Millis | None
     places: tuple[Place, ...]
+    standing: Standing
 
 
 def glance_at(entry: RequestEntry) -> Glance:
     """The same of a request at hand."""
     state = _state(entry)
     places = () if state is State.ENDED else _places(entry)
-    return Glance(state, next_notice(entry), entry.closed, places)
+    return Glance(state, next_notice(entry), entry.closed, places, _standing(entry))
+
+
+def _standing(entry: RequestEntry) -> Standing:
+    said = Danger.BREACHED if entry.breached_said else Danger.AT_RISK if entry.at_risk_said else Danger.NONE
+    return Standing(entry.reached, said if entry.erased is None else Danger.NONE)
 
 
 def _state(entry: RequestEntry) -> State:
@@ -63,8 +84,8 @@ def _places(entry: RequestEntry) -> tuple[Place, ...]:
 @lru_cache(maxsize=4096)
 def judged(
     stages: tuple[bytes, ...], any_jobs: bool, erased: bool, at_risk_said: bool, breached_said: bool
-) -> tuple[State, int | None]:
-    """State and timer, relative to the deadline, of every request that looks like this.
+) -> tuple[State, int | None, Standing]:
+    """State, timer (relative to the deadline) and standing of every request that looks like this.
 
     The rules are the entry's own, asked about a made-up one: a timer hangs on the deadline and on nothing else but
     these. The stages are as written; `ValueError` for one that this version does not know.
@@ -89,4 +110,4 @@ def judged(
         breached_said=breached_said,
         erased=Millis(0) if erased else None,
     )
-    return _state(likeness), next_notice(likeness)
+    return _state(likeness), next_notice(likeness), _standing(likeness)

@@ -11,6 +11,7 @@ out of them. One thread owns a shard.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -18,14 +19,14 @@ from itertools import islice
 from consumer.domain.command import Identity
 from consumer.domain.entry import COPY_KEY, IdentityState, LedgerKey, RequestEntry
 from consumer.domain.errors import Fatal, Reason
-from consumer.domain.glance import Glance, State, glance_at
+from consumer.domain.glance import Glance, Standing, State, glance_at
 from consumer.domain.halt import HALT_KEY, Halt
 from consumer.domain.project import ProjectState
 from consumer.domain.subject import AmplitudeId, Day, Millis, OrgId, ProjectId
 from consumer.ledger.closed import ClosedRequests
 from consumer.ledger.copies import OpenCopies
 from consumer.ledger.places import Places
-from consumer.ledger.resting import NEVER, due_of, rest, retimed, timer, value_of
+from consumer.ledger.resting import NEVER, UNKNOWN, due_of, label, rest, retimed, standing_of, timer, value_of
 
 CLOSED = "dsr.closed"
 """Header of the record of a closed request: when it was closed, in epoch milliseconds as text."""
@@ -70,6 +71,7 @@ class Shard:
         self._active: dict[bytes, None] = {}
         self._closed = ClosedRequests()
         self._places, self._copies = Places(), OpenCopies()
+        self._standings: Counter[Standing] = Counter()
         self._soon: list[tuple[Millis, bytes]] = []
         self._horizon = Millis(0)
         self._projects: dict[ProjectId, ProjectState] = {}
@@ -80,7 +82,7 @@ class Shard:
 
     def load(self, versions: Iterable[Version]) -> None:
         """Take over records in the order of the topic. Costs three or four microseconds each."""
-        known, closed, keep_ms, unknown = self._open, self._closed, self._keep_closed_ms, timer(None)
+        known, closed, keep_ms, unknown = self._open, self._closed, self._keep_closed_ms, timer(None) + UNKNOWN
         for key, value, closed_at in versions:
             if key.startswith(_PROJECT) or key == _HALT:
                 self._load_other(key, value)
@@ -120,7 +122,7 @@ class Shard:
         if glance.state is State.ENDED:
             self._ended.append(key)
             return
-        self._open[key] = retimed(resting, timer(glance.due))
+        self._open[key] = retimed(resting, timer(glance.due) + label(glance.standing))
         self._follow(key, glance)
         if key.startswith(_COPY):
             self._copies.put(key, self._decode(value_of(resting)))
@@ -156,7 +158,7 @@ class Shard:
         if glance.state is State.ENDED:
             self._closed.put(key, self._end_of_window(glance), value)
             return
-        self._open[key] = rest(value, timer(glance.due))
+        self._open[key] = rest(value, timer(glance.due) + label(glance.standing))
         self._follow(key, glance)
         if glance.state is State.ACTIVE:
             self._recent[key] = entry
@@ -168,6 +170,7 @@ class Shard:
         self._drop(key.encode())
 
     def _follow(self, key: bytes, glance: Glance) -> None:
+        self._standings[glance.standing] += 1
         if glance.state is State.ACTIVE:
             self._active[key] = None
         if glance.places:
@@ -182,6 +185,8 @@ class Shard:
         if resting is None:
             self._closed.remove(key)
             return
+        if (standing := standing_of(resting)) is not None:
+            self._standings[standing] -= 1
         self._active.pop(key, None)
         if self._places.holds(project := _project_of(key), key):
             self._places.remove(project, key, self._codec.glance(value_of(resting)).places)
@@ -274,10 +279,15 @@ class Shard:
         active = len(self._active)
         return {"active": active, "resting": len(self._open) - active, "closed": len(self._closed)}
 
+    def standings(self) -> dict[Standing, int]:
+        """How many open requests stand where."""
+        return {standing: count for standing, count in self._standings.items() if count}
+
     def close(self) -> None:
         """Let go of everything. The shard cannot be used any more."""
         self._open, self._recent, self._active, self._soon = {}, {}, {}, []
         self._closed, self._places, self._copies = ClosedRequests(), Places(), OpenCopies()
+        self._standings.clear()
 
 
 def _project_of(key: bytes) -> ProjectId:

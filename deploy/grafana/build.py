@@ -32,6 +32,18 @@ REQUESTS = [
         "ops",
         {f'sum by (stage) (rate(dsr_outcomes_total{{kind="stage"}}[{RATE}]))': "{{stage}}"},
     ),
+    Panel(
+        "Open requests by stage",
+        "Where they stand now, over all members.",
+        "short",
+        {"sum by (stage) (dsr_open_requests)": "{{stage}}"},
+    ),
+    Panel(
+        "Open requests whose deadline is at risk or breached",
+        "Of those that are not out of reach yet. The outcomes' notices name them.",
+        "short",
+        {'sum by (deadline) (dsr_open_requests{deadline!="none"}) or vector(0)': "{{deadline}}"},
+    ),
     Panel("Commands", "Taken in durably.", "ops", {f"sum(rate(dsr_commands_total[{RATE}]))": "commands"}),
     Panel(
         "Requests in memory",
@@ -232,6 +244,18 @@ DISCOVERY = [
 
 KAFKA = [
     Panel(
+        "Commands that wait to be taken in",
+        "By partition. It stays near zero.",
+        "short",
+        {"max by (partition) (dsr_consumer_lag_records)": "{{partition}}"},
+    ),
+    Panel(
+        "Rebalances in an hour",
+        "Each moves ledgers, which must be restored.",
+        "short",
+        {"sum by (instance) (increase(dsr_rebalances_total[1h]))": "{{instance}}"},
+    ),
+    Panel(
         "Members that are ready",
         "And what each owns.",
         "short",
@@ -245,7 +269,7 @@ KAFKA = [
     ),
     Panel(
         "Since the Kafka thread's last turn",
-        "Over 90 s the process ends itself.",
+        "Over a minute the process ends itself.",
         "s",
         {"max by (instance) (dsr_kafka_thread_turn_age_seconds)": "{{instance}}"},
     ),

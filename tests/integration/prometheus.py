@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -57,12 +58,21 @@ class Prometheus:
         return self._get("query", query=query)["result"]
 
     def firing(self):
-        """The names of the alerts that fire now."""
-        return {alert["labels"]["alertname"] for alert in self._get("alerts")["alerts"] if alert["state"] == "firing"}
+        """The names of the alerts that fire now, and each with its project as `NAME project`."""
+        labels = [alert["labels"] for alert in self._get("alerts")["alerts"] if alert["state"] == "firing"]
+        return {each["alertname"] for each in labels} | {
+            f"{each['alertname']} {each.get('project')}" for each in labels
+        }
 
     def rules(self):
         """Name and health of each rule."""
         return {rule["name"]: rule["health"] for group in self._get("rules")["groups"] for rule in group["rules"]}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def wait_for(true, seconds=PATIENCE_S):

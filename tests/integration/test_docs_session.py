@@ -32,7 +32,12 @@ MINUTES = "takes minutes; has its own target in the Makefile"
 INSTALLS = "needs the package index"
 REPLICAS = "the embedded broker cannot describe its topics; tests/integration/test_ledger_command.py has it on Kafka"
 PROOFS = "proves all rules anew, which takes a minute; tests/unit/test_scanner_cli.py has it on fewer"
+NO_DOCKER = "needs a Docker engine"
+NO_CLUSTER = "needs a cluster"
 ONLY_PARSED = {
+    "docker ": NO_DOCKER,
+    "helm ": NO_CLUSTER,
+    "kubectl ": NO_CLUSTER,
     "make demo": INSTALLS,
     "make test": ITSELF,
     "make chaos": MINUTES,

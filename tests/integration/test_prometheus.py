@@ -2,7 +2,8 @@
 
 import importlib.util
 import json
-import socket
+import os
+import subprocess
 import tomllib
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -10,8 +11,8 @@ from urllib.request import Request, urlopen
 import pytest
 from confluent_kafka import Producer
 
-from tests.integration.prometheus import ALERTS, PROGRAM, Prometheus, wait_for
-from tests.integration.test_cli_embedded import dsr, here, running
+from tests.integration.prometheus import ALERTS, PROGRAM, Prometheus, free_port, wait_for
+from tests.integration.test_cli_embedded import DSR, ROOT, dsr, here, running
 
 __all__ = ["here"]
 
@@ -23,19 +24,14 @@ spec.loader.exec_module(build)
 PANELS = [(name, panel) for name, (_, panels) in build.DASHBOARDS.items() for panel in panels]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Rehearsed:
     """The sandbox, the service beside it, and Prometheus. `fault` makes the stand-in misbehave."""
 
     def __init__(self, settings, prometheus):
         told = tomllib.loads(settings.read_text())
         self.prometheus, self._url = prometheus, told["projects"]["shop"]["base_url"]
-        self._producer = Producer({"bootstrap.servers": told["kafka"]["bootstrap_servers"], "log_level": 0})
+        bootstrap = os.environ.get("DSR_KAFKA__BOOTSTRAP_SERVERS") or told["kafka"]["bootstrap_servers"]
+        self._producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
 
     def fault(self, **fault):
         body = json.dumps({"count": None} | fault).encode()
@@ -87,12 +83,36 @@ def happen(service):
     service.junk(1)
 
 
+def late(service):
+    """Deadlines that are near and past, and an answer that is lost for good: without a marker nothing proves a POST."""
+    dsr("submit", "erase", "-p", "shop", "-u", "u-20", "--submitted", "20d")
+    dsr("submit", "erase", "-p", "shop", "-u", "u-21", "--submitted", "3d", "--deadline", "1d")
+    service.fires("DsrDeadlineAtRisk", "DsrDeadlineBreached")
+    for kind in ("marker_missing", "applied_drop"):
+        service.fault(kind=kind, method="POST", app="shop", count=1)
+    dsr("submit", "erase", "-p", "shop", "-u", "u-22")
+    service.fires("DsrIdsResubmitted")
+
+
+def scan_in_vain(service):
+    """Amplitude gives no export of one project, and a damaged one of another, until it does."""
+    service.fault(kind="status", method="EXPORT", app="game", status=500)
+    service.fault(kind="corrupt", method="EXPORT", app="shop")
+    for project in ("game", "shop"):
+        dsr("submit", "discover", "-p", project)
+    service.fires("DsrDiscoveryStands game", "DsrDiscoveryRefusesHours shop")
+    service.behave()
+    service.ends("DsrDiscoveryStands game")
+
+
 def test_every_panel_shows_something_and_alerts_fire_and_end_for_their_cause(rehearsed):
     """On one run of the service, because that is what takes the time."""
     service, prometheus = rehearsed, rehearsed.prometheus
     assert dict.fromkeys(prometheus.rules(), "ok") == prometheus.rules() or prometheus.rules()
+    scan_in_vain(service)
     happen(service)
     service.fires("DsrDeadLetters", "DsrFieldDirty")
+    late(service)
 
     service.fault(kind="status", method="POST", app="game", status=403)
     service.fault(kind="status", method="DSAR", status=403)
@@ -128,3 +148,29 @@ def test_that_nobody_is_there_is_noticed_and_ends_when_somebody_is(here, monkeyp
             with running(here, "run", until='"started"'):
                 wait_for(lambda: prometheus.firing() == set())
             wait_for(lambda: "DsrAbsent" in prometheus.firing())
+
+
+def test_a_member_that_is_cut_off_or_on_its_way_out_is_noticed(here, monkeypatch, dedicated_kafka):
+    """The broker stands still for a minute: nothing is committed, until another member takes over. At its end that one
+    waits for an answer of Amplitude."""
+    port = free_port()
+    monkeypatch.setenv("DSR_ADMIN__PORT", str(port))
+    monkeypatch.setenv("DSR_KAFKA__BOOTSTRAP_SERVERS", dedicated_kafka.bootstrap)
+    with running(here, "sandbox", until="Ctrl-C") as (settings, _):
+        monkeypatch.setenv("DSR_SETTINGS", str(settings))
+        dsr("topics", "create")
+        with Prometheus(here, free_port(), port) as prometheus:
+            with subprocess.Popen([*DSR, "run"], cwd=ROOT, stderr=subprocess.DEVNULL) as first:
+                wait_for(lambda: prometheus.ask("dsr_owned_partitions > 0"))
+                dedicated_kafka.pause()
+                wait_for(lambda: "DsrNoTransactions" in prometheus.firing(), 80)
+                first.kill()
+            dedicated_kafka.resume()
+            with running(here, "run", until='"started"'):
+                service = Rehearsed(settings, prometheus)
+                wait_for(lambda: prometheus.ask("dsr_owned_partitions > 0"), 90)
+                service.ends("DsrNoTransactions", "DsrMemberNotReady")
+                service.fault(kind="latency", method="POST", seconds=30)
+                dsr("submit", "erase", "-p", "shop", "-u", "u-1")
+                wait_for(lambda: prometheus.ask("dsr_lane_in_flight > 0"))
+            assert prometheus.ask("max_over_time(ALERTS{alertname='DsrMemberNotReady',alertstate='firing'}[10s])")

@@ -39,6 +39,22 @@ async def test_intake_pauses_while_nothing_is_sent_and_goes_on_afterwards_also_a
         await whole.until(lambda: _count(whole, "scheduled", len(first + more)))
 
 
+async def test_what_only_a_command_releases_does_not_keep_that_command_from_being_read(kafka_bootstrap, monkeypatch):
+    """Rule 10: a paused project with more requests than a member may hold can be resumed, and held ones be approved."""
+    async with Whole(kafka_bootstrap, monkeypatch, limits={"most_undispatched": 2}, daily_cap=1) as whole:
+        whole.start()
+        about = {"subject_request_id": None, "subject_identities": [], "project": "shop"}
+        await whole.tell(command="pause", **about)
+        records = [await whole.tell(f"u-{n}") for n in range(6)]
+        await whole.reach(records[-1], "held")
+        await whole.restart()
+        await whole.tell(command="resume", **about)
+        await whole.reach(records[0], "scheduled")
+        await whole.tell(command="approve", **about)
+        for record in records:
+            await whole.reach(record, "scheduled")
+
+
 async def _count(whole, stage, count):
     return len(await saying(whole, stage)) >= count
 

@@ -64,10 +64,11 @@ class Whole(Rehearsal):
             ledger=self.topics.ledger,
         )
         project = ProjectSettings(org="acme", base_url=access.base_url, **keys, **self.rule)
-        return Settings(kafka=kafka, projects={"shop": project}, admin=AdminSettings(port=None), **self._limits)
+        others = {"admin": AdminSettings(port=None)} | self._limits
+        return Settings(kafka=kafka, projects={"shop": project}, **others)
 
-    def start(self, name="one", policy=FAST):
-        stage = RequestsStage(self.settings(name), self.clock, policy)
+    def start(self, name="one", policy=FAST, copy_policy=None):
+        stage = RequestsStage(self.settings(name), self.clock, policy, copy_policy=copy_policy)
         self.running[name] = stage, asyncio.create_task(stage.run())
 
     async def end(self, name="one"):

@@ -13,9 +13,10 @@ from consumer.cli import app, embedded, main
 from consumer.cli.embedded import Place
 from consumer.cli.identities import IdType, given, listed
 from consumer.cli.options import instant, now
-from consumer.cli.printing import iso, lines, slack, span
+from consumer.cli.printing import iso, lines, slack
 from consumer.cli.sending import Awaited
 from consumer.cli.stories import word
+from consumer.domain.deadline import span
 from consumer.domain.errors import Fatal
 
 PLACE = {"bootstrap": "127.0.0.1:1", "partitions": 3, "topics": {"commands": "c", "inventory": "i"}}

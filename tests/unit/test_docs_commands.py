@@ -59,6 +59,14 @@ def pip(arguments):
     assert all((ROOT / word).exists() for word in arguments[1:] if not word.startswith("-"))
 
 
+def deploy(arguments):
+    """Files of ours exist; what follows `dsr` is a command of ours, as in the image."""
+    assert all((ROOT / word).exists() for word in arguments if word.startswith("deploy/"))
+    if "dsr" in arguments[:-1]:
+        last = len(arguments) - arguments[::-1].index("dsr")
+        dsr(arguments[last:])
+
+
 def anything(arguments):
     """Words to be printed."""
     assert arguments
@@ -70,6 +78,9 @@ PROGRAMS = {
     "python3": python,
     "make": make,
     "echo": anything,
+    "docker": deploy,
+    "helm": deploy,
+    "kubectl": deploy,
 }
 
 
@@ -100,6 +111,8 @@ def understood(text):
         ".venv/bin/dsr submit erase -p shop --regulation mars",
         ".venv/bin/dsr scan nowhere.zip",
         "make tests",
+        "docker compose -f deploy/nowhere.yaml up",
+        "docker compose exec dsr dsr submit erase --nobody",
         "python3 -m nowhere",
         "echo x | .venv/bin/dsr scan --texts",
     ],

@@ -11,12 +11,13 @@ from consumer.adapters.avro.source import DirectorySource, admit
 from consumer.adapters.ledger_codec import ledger_codec
 from consumer.adapters.wire import halt_out, project_out
 from consumer.domain.errors import Fatal, Poison, Reason
-from consumer.domain.glance import State, glance_at
+from consumer.domain.glance import Danger, Standing, State, glance_at
 from consumer.domain.halt import HALT_KEY, Halt
+from consumer.domain.lifecycle import Stage
 from consumer.domain.project import ProjectState
 from consumer.domain.statement import next_notice
 from consumer.ledger import CLOSED, PROJECT_KEY, Shard, headers_of
-from consumer.ledger.resting import NEVER, due_of, rest, retimed, timer, value_of
+from consumer.ledger.resting import NEVER, UNKNOWN, due_of, label, rest, retimed, standing_of, timer, value_of
 from tests.fakes.commands import NOW, accepted
 from tests.fakes.entries import DAY, LATER_DAY, SHARED_ID, lives, said, scheduled
 
@@ -73,6 +74,7 @@ def seen(shard):
     return {
         "get": [shard.get(key) for key in keys],
         "counts": shard.counts(),
+        "standings": shard.standings(),
         "due": {
             e.key: [t for t in (0, KEEP_MS, 10**10) if e in shard.due(NOW + t, 99)] for e in shard.due(MUCH_LATER, 99)
         },
@@ -258,11 +260,34 @@ def test_active_requests_may_change_while_they_are_looked_through():
     assert [entries[2]] == list(walk)
 
 
-@given(st.binary(max_size=2_000), st.one_of(st.none(), st.integers(0, NEVER - 1)))
-def test_what_is_laid_to_rest_comes_back_in_few_sizes(value, due):
-    """With its timer, whatever its length."""
-    resting = rest(value, timer(due))
+@given(
+    st.binary(max_size=2_000),
+    st.one_of(st.none(), st.integers(0, NEVER - 1)),
+    st.builds(Standing, st.sampled_from(Stage), st.sampled_from(Danger)),
+)
+def test_what_is_laid_to_rest_comes_back_in_few_sizes(value, due, standing):
+    """With its timer and its label, whatever its length."""
+    resting = rest(value, timer(due) + label(standing))
     assert (value, NEVER if due is None else due) == (value_of(resting), due_of(resting))
-    assert resting == retimed(rest(value, timer(0)), timer(due))
+    assert standing == standing_of(resting)
+    unseen = rest(value, timer(0) + UNKNOWN)
+    assert standing_of(unseen) is None
+    assert resting == retimed(unseen, timer(due) + label(standing))
     assert 303 % 64 == len(resting) % 64
-    assert 0 <= len(resting) - max(303, len(value) + 10) < 64
+    assert 0 <= len(resting) - max(303, len(value) + 11) < 64
+
+
+def test_where_open_requests_stand_is_counted_as_they_move():
+    """A request is counted once, wherever it goes; one that has ended or was forgotten not at all."""
+    shard = Shard(ledger, KEEP_MS)
+    everything = LIVES[0]
+    for kind in KINDS:
+        shard.put(everything[kind])
+        open_ones = glance_at(everything[kind]).state is not State.ENDED
+        assert ({glance_at(everything[kind]).standing: 1} if open_ones else {}) == shard.standings()
+    shard.put(everything["breached"])
+    assert {Standing(Stage.SCHEDULED, Danger.BREACHED): 1} == shard.standings()
+    shard.put(everything["erased"])
+    assert {Standing(Stage.SCHEDULED, Danger.NONE): 1} == shard.standings()
+    shard.remove(everything["erased"].key)
+    assert {} == shard.standings()

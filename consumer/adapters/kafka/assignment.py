@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from math import isfinite
 from typing import Any, Protocol
 
+import orjson
 from confluent_kafka import Consumer, TopicPartition
 
 from consumer.adapters.kafka.flow import Flow
@@ -21,12 +22,15 @@ from consumer.adapters.kafka.reading import record_of
 from consumer.adapters.kafka.restore import Restore
 from consumer.adapters.kafka.transaction import Topics
 from consumer.domain.errors import Reason
+from consumer.domain.glance import Standing
 from consumer.ledger import Shard
 from consumer.ports import StreamReport
 from consumer.turn import Partition, Record
 
 POLL_S = 0.02
 TURN_RECORDS = 1_000
+STATISTICS_MS = 10_000
+"""Between two statistics of the client, 7 kB of JSON: they know the end of a partition also while it is not read."""
 
 
 class Owner(Protocol):
@@ -42,6 +46,10 @@ class Owner(Protocol):
 
     def closed(self, partition: Partition) -> None:
         """A partition is no longer ours."""
+        ...
+
+    def rebalanced(self) -> None:
+        """The group has shared its partitions out anew."""
         ...
 
 
@@ -60,11 +68,14 @@ class Assignment:
         self._epochs: Counter[Partition] = Counter()
         self._deferred: dict[Partition, float] = {}
         self._began: dict[Partition, float] = {}
+        self._ends: dict[Partition, int] = {}
         self._joined = False
         self._topics, self._owner = topics, owner
         self._restore = Restore(config, topics.ledger, shard_of, self._restored)
         self._halts = HaltWatch(config, topics.ledger)
-        self._consumer = Consumer(dict(config) | {"enable.auto.commit": False, "auto.offset.reset": "earliest"})
+        own = {"enable.auto.commit": False, "auto.offset.reset": "earliest"}
+        own |= {"statistics.interval.ms": STATISTICS_MS, "stats_cb": self._heard}
+        self._consumer = Consumer(dict(config) | own)
         self._flow = Flow(self._consumer, topics.commands)
         callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
         self._guard = Guard()
@@ -77,8 +88,10 @@ class Assignment:
     def report(self, turned_at: float, proven_at: float, *, full: bool) -> StreamReport:
         """What there is to know about it now."""
         counts: Counter[str] = Counter()
+        standings: Counter[Standing] = Counter()
         for shard in self.shards.values():
             counts.update(shard.counts())
+            standings.update(shard.standings())
         intake = Reason.BACKLOG_FULL if full else Reason.REGISTRY_UNAVAILABLE if self._deferred else None
         return StreamReport(
             alive=True,
@@ -89,6 +102,8 @@ class Assignment:
             restoring=tuple(sorted(self.positions.keys() - self.shards.keys())),
             halted={p: shard.halt.reason for p, shard in self.shards.items() if shard.halt is not None},
             intake=intake,
+            standings=standings,
+            lag={p: max(0, end - self.positions[p]) for p, end in self._ends.items() if p in self.shards},
             **counts,
         )
 
@@ -140,9 +155,15 @@ class Assignment:
         for part in (self._consumer, self._restore, self._halts):
             part.close()
 
+    def _heard(self, statistics: str) -> None:
+        """Where partitions end, for readers of committed records; -1 where the client does not know."""
+        found = orjson.loads(statistics)["topics"].get(self._topics.commands, {}).get("partitions", {})
+        self._ends = {Partition(int(p)): told["ls_offset"] for p, told in found.items() if told["ls_offset"] >= 0}
+
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """New partitions stand still until their ledger is restored."""
         self._joined = True
+        self._owner.rebalanced()
         if not places:
             return
         found = committed(consumer, places)

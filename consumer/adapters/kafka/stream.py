@@ -261,3 +261,7 @@ class Stream(threading.Thread):
     def closed(self, partition: Partition) -> None:
         """See `Owner`."""
         self._desk.closed(partition)
+
+    def rebalanced(self) -> None:
+        """See `Owner`."""
+        self._meter.rebalanced()
