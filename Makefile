@@ -49,11 +49,12 @@ bench-scanner: $(STAMP)  ## the scanner against inflating alone, against other s
 chaos: $(STAMP)  ## kill, freeze and fault everything under 10,000 requests, and judge the outcomes (about 4 minutes)
 	$(BIN)/python -m tests.chaos.run
 
-contracts: $(STAMP)  ## write schemas/index.json, asyncapi.yaml, the dashboards and the chart's alerts from what they are made of
+contracts: $(STAMP)  ## write schemas/index.json, asyncapi.yaml, dashboards, the chart's alerts and parts of docs/ from what they are made of
 	$(BIN)/python -m schemas
 	$(BIN)/python -m tests.contract.test_asyncapi
 	$(BIN)/python deploy/grafana/build.py
 	cp deploy/prometheus/alerts.yml deploy/helm/amplitude-dsr/files/alerts.yml
+	$(BIN)/python docs/build.py
 
 chaos-copies: $(STAMP)  ## the same for copies: 2,000 packages, opened and compared with the truth (about 8 minutes)
 	$(BIN)/python -m tests.chaos.copies

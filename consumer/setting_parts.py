@@ -21,34 +21,39 @@ class _Part(BaseModel):
 
 
 class KafkaSettings(_Part):
-    """How to reach Kafka. `extra` goes to librdkafka as it is (TLS, SASL)."""
+    """How to reach Kafka, and what the topics are called."""
 
-    bootstrap_servers: str = "127.0.0.1:9092"
-    group_id: str = "amplitude-dsr"
-    replica: str = Field(default_factory=socket.gethostname, description="Stable name of this member: its producer id.")
-    session_timeout_ms: int = Field(default=45_000, ge=6_000)
+    bootstrap_servers: str = Field(default="127.0.0.1:9092", description="Brokers to begin with.")
+    group_id: str = Field(default="amplitude-dsr", description="The consumer group; discovery's begin with its name.")
+    replica: str = Field(
+        default_factory=socket.gethostname,
+        description="Stable name of this member, another one for each: its producer's id follows from it.",
+    )
+    session_timeout_ms: int = Field(
+        default=45_000, ge=6_000, description="A member that is silent for so long loses its partitions."
+    )
     partitions: int = Field(default=6, ge=1, description="Of commands, ledgers and inventory alike; fixed for life.")
-    commands: str = "dsr.commands"
-    outcomes: str = "dsr.outcomes"
-    dead_letters: str = "dsr.commands.dlq"
-    ledger: str = "dsr.ledger"
-    discovery_commands: str = "dsr.discovery.commands"
-    discovery_tasks: str = "dsr.discovery.tasks"
-    discovery_results: str = "dsr.discovery.results"
-    discovery_ledger: str = "dsr.discovery.ledger"
-    discovery_outcomes: str = "dsr.discovery.outcomes"
-    inventory: str = "dsr.inventory"
+    commands: str = Field(default="dsr.commands", description="Topic that producers write to.")
+    outcomes: str = Field(default="dsr.outcomes", description="Topic that subscribers read.")
+    dead_letters: str = Field(default="dsr.commands.dlq", description="Topic of records that nobody can answer.")
+    ledger: str = Field(default="dsr.ledger", description="Compacted topic that remembers: replicate it.")
+    discovery_commands: str = Field(default="dsr.discovery.commands", description="Topic of what is to be scanned.")
+    discovery_tasks: str = Field(default="dsr.discovery.tasks", description="Topic of windows for workers.")
+    discovery_results: str = Field(default="dsr.discovery.results", description="Topic of what workers found.")
+    discovery_ledger: str = Field(default="dsr.discovery.ledger", description="Compacted topic of what was covered.")
+    discovery_outcomes: str = Field(default="dsr.discovery.outcomes", description="Topic of progress, ends and fields.")
+    inventory: str = Field(default="dsr.inventory", description="Compacted topic of data types, a line for each.")
     verify_topics: bool = Field(default=True, description="False for a broker that cannot describe its topics.")
-    extra: dict[str, str] = Field(default={}, repr=False)
+    extra: dict[str, str] = Field(default={}, repr=False, description="Passed to librdkafka as it is: TLS, SASL.")
 
 
 class RegistrySettings(_Part):
     """A Confluent-compatible schema registry. Without one, schema ids follow from the shipped schemas themselves."""
 
-    url: str
-    user: str = ""
-    password: SecretStr | None = None
-    password_file: Path | None = None
+    url: str = Field(description="Where it is.")
+    user: str = Field(default="", description="For basic authentication; empty: none.")
+    password: SecretStr | None = Field(default=None, description="Better by its file, or by the environment.")
+    password_file: Path | None = Field(default=None, description="File that holds the password.")
     register_schemas: bool = Field(default=False, description="Register the outcomes' schema if it is missing.")
 
     def secret(self) -> Secret | None:
@@ -61,10 +66,12 @@ class RegistrySettings(_Part):
 
 
 class AdminSettings(_Part):
-    """Where `/metrics`, `/healthz` and `/readyz` are. Port 0: any free one, which the log names; None: nowhere."""
+    """Where the status page, `/metrics`, `/healthz` and `/readyz` are."""
 
-    host: str = "127.0.0.1"
-    port: int | None = Field(default=9464, ge=0, le=65_535)
+    host: str = Field(default="127.0.0.1", description="It has no authentication: think before you open it.")
+    port: int | None = Field(
+        default=9464, ge=0, le=65_535, description="0: any free one, which the log names. Another one for each member."
+    )
 
 
 class PrivacyApi(StrEnum):
@@ -77,12 +84,12 @@ class PrivacyApi(StrEnum):
 class _KeyHolder(_Part):
     """A key is given as such (better: by environment) or as the path of a file that holds it."""
 
-    region: Region = Region.US
-    api_key: SecretStr | None = None
-    api_key_file: Path | None = None
-    secret_key: SecretStr | None = None
-    secret_key_file: Path | None = None
-    base_url: str | None = None
+    region: Region = Field(default=Region.US, description="Where Amplitude keeps the data: keys exist in one only.")
+    api_key: SecretStr | None = Field(default=None, description="This or its file, and not both.")
+    api_key_file: Path | None = Field(default=None, description="Read again for every call.")
+    secret_key: SecretStr | None = Field(default=None, description="This or its file, and not both.")
+    secret_key_file: Path | None = Field(default=None, description="Read again for every call.")
+    base_url: str | None = Field(default=None, description="Another host instead of the region's.")
 
     @model_validator(mode="after")
     def _one_source_each(self) -> Self:
@@ -106,12 +113,18 @@ class OrgSettings(_KeyHolder):
 class ProjectSettings(_KeyHolder):
     """One Amplitude project, with its own keys."""
 
-    org: str | None = None
-    app_id: int | None = Field(default=None, ge=0, description="The project's number in Amplitude.")
-    privacy_api: PrivacyApi = PrivacyApi.V1
-    email_is_user_id: bool = False
-    daily_cap: int = Field(default=10_000, ge=0)
-    hold_hours: float = Field(default=0, ge=0)
+    org: str | None = Field(
+        default=None, description="Projects of one org share an owner; without one, the project's own name."
+    )
+    app_id: int | None = Field(
+        default=None, ge=0, description="Its number in Amplitude: needed to deliver a copy of this project alone."
+    )
+    privacy_api: PrivacyApi = Field(
+        default=PrivacyApi.V1, description="v2 is unsettled, and deletes in the whole org whatever was asked."
+    )
+    email_is_user_id: bool = Field(default=False, description="True: an e-mail address is sent as the user id it is.")
+    daily_cap: int = Field(default=10_000, ge=0, description="Above it requests are held until they are approved.")
+    hold_hours: float = Field(default=0, ge=0, description="Every request waits so long before it is sent.")
     export_slots: int = Field(default=1, ge=1, le=5, description="Exports of a discovery at a time, over all workers.")
 
 
@@ -133,17 +146,22 @@ class Engine(StrEnum):
 
 
 class DiscoverySettings(_Part):
-    """How content discovery scans. `processes`: scanner processes of a worker; one for each core if it is not given."""
+    """How content discovery scans."""
 
-    processes: int | None = Field(default=None, ge=1, le=256)
-    engine: Engine = Engine.AUTO
-    rules: tuple[Path, ...] = ()
-    fingerprint_key: SecretStr | None = None
-    fingerprint_key_file: Path | None = None
+    processes: int | None = Field(
+        default=None, ge=1, le=256, description="Scanner processes of a worker; without it, one for each core."
+    )
+    engine: Engine = Field(default=Engine.AUTO, description="`auto` is the native one where it was built.")
+    rules: tuple[Path, ...] = Field(default=(), description="TOML files of your rules, beside ours.")
+    fingerprint_key: SecretStr | None = Field(default=None, description="Better by its file, or by the environment.")
+    fingerprint_key_file: Path | None = Field(
+        default=None,
+        description="Secret of at least 16 bytes, the same for all workers and for good; else `$DSR_FINGERPRINT_KEY`.",
+    )
     target_mb: int = Field(default=256, ge=1, description="Megabytes of compressed archive that a window aims at.")
-    longest_window_hours: int = Field(default=168, ge=1)
-    grace_s: float = Field(default=5, ge=0, description="From getting a slot to its first export.")
-    final_after_hours: float = Field(default=3, ge=0, description="After its end an upload hour is exported.")
+    longest_window_hours: int = Field(default=168, ge=1, description="Hours that one export aims at, at most.")
+    grace_s: float = Field(default=5, ge=0, description="Before the first export of a slot that has moved.")
+    final_after_hours: float = Field(default=3, ge=0, description="From an upload hour's end until it is complete.")
 
     def key(self) -> bytes:
         """The secret that fingerprints of values are made with, the same for all workers and for good.
@@ -159,12 +177,24 @@ class DiscoverySettings(_Part):
 
 
 class CopySettings(_Part):
-    """Where copies go and what is in them. `store_options` go to the object store as they are (endpoint, region)."""
+    """Where copies go and what is in them."""
 
-    store: str | None = Field(default=None, description="file:///..., s3://bucket/prefix, gs://..., az://...")
-    store_options: dict[str, str] = Field(default={}, repr=False)
-    recipients: tuple[str, ...] = Field(default=(), description="age public keys; with any, packages are encrypted.")
+    store: str | None = Field(
+        default=None, description="Where packages go: `file:///...`, `s3://bucket/prefix`, `gs://...`, `az://...`."
+    )
+    store_options: dict[str, str] = Field(
+        default={},
+        repr=False,
+        description="Of the object store (`endpoint`, `region`, ...), else its usual environment (`AWS_*`).",
+    )
+    recipients: tuple[str, ...] = Field(
+        default=(), description="age public keys; with any of them every package is encrypted."
+    )
     months: int = Field(default=13, ge=1, le=120, description="How far back a copy reaches.")
-    poll_minutes: float = Field(default=5, gt=0, description="To the first look at a copy; doubles up to an hour.")
+    poll_minutes: float = Field(
+        default=5,
+        gt=0,
+        description="Until Amplitude is first asked whether a copy is made; the pauses then double, up to an hour.",
+    )
     keep_days: int = Field(default=30, ge=1, description="How long a delivered package is kept.")
     delete_expired: bool = Field(default=True, description="Delete a package when its time is over.")

@@ -69,12 +69,23 @@ class Settings(BaseSettings):
     orgs: dict[str, OrgSettings] = {}
     projects: dict[str, ProjectSettings] = {}
     requester: str = Field(
-        default="amplitude-dsr", max_length=64, description="Stands before the batch id in Amplitude."
+        default="amplitude-dsr", max_length=64, description="Stands before the batch id in Amplitude's records."
     )
-    linger_s: float = Field(default=60, ge=0)
-    poll_minutes: float = Field(default=15, gt=0)
-    dedupe_days: int = Field(default=60, ge=1)
-    most_undispatched: int = Field(default=200_000, ge=1)
+    linger_s: float = Field(
+        default=60, ge=0, description="How long a batch waits for company; each batch is one e-mail to all admins."
+    )
+    poll_minutes: float = Field(default=15, gt=0, description="Between two looks at a project's deletion jobs.")
+    dedupe_days: int = Field(
+        default=60,
+        ge=1,
+        description="How long a request that has ended is remembered, without identifiers. Must outlast every copy of "
+        "a command: the retention of commands and dead letters, and 7 days.",
+    )
+    most_undispatched: int = Field(
+        default=200_000,
+        ge=1,
+        description="Undispatched requests of a member, neither held nor paused, above which intake pauses.",
+    )
 
     @classmethod
     def settings_customise_sources(

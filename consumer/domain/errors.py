@@ -9,8 +9,8 @@
     └── Fatal       stop, become unready, exit non-zero
 
 Anything else is a bug and crashes the process uncommitted. A `Reason` is the metric label, the dead-letter header,
-the outcome field and the row in the README's catalogue. Texts of other people's exceptions are never forwarded:
-they can quote an identifier.
+the outcome field and the row in the catalogue of docs/consuming.md. Texts of other people's exceptions are never
+forwarded: they can quote an identifier.
 """
 
 from __future__ import annotations

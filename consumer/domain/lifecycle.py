@@ -118,7 +118,7 @@ def overall(stages: Iterable[Stage]) -> Stage:
 
 
 def mermaid(table: Mapping[Stage, frozenset[Stage]] = NEXT) -> str:
-    """A life cycle as a Mermaid state diagram; the README's pictures are these texts."""
+    """A life cycle as a Mermaid state diagram; the pictures of docs/life-cycle.md and the README are these texts."""
     lines = ["stateDiagram-v2", "    [*] --> accepted", "    [*] --> refused"]
     lines += [f"    {before} --> {after}" for before, follow in table.items() for after in sorted(follow)]
     lines += [f"    {end} --> [*]" for end in sorted(end for end, follow in table.items() if not follow)]

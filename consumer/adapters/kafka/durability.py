@@ -54,6 +54,8 @@ def durability(config: Mapping[str, Any], topic: str) -> Durability:
         answer = client.describe_configs([resource], request_timeout=TIMEOUT_S)[resource].result(TIMEOUT_S)
     except KafkaException as error:
         raise Fatal(Reason.BROKER_UNREACHABLE, lost(error.args[0])) from None
+    except TimeoutError:
+        raise Fatal(Reason.BROKER_UNREACHABLE, "no answer in time") from None
     partitions = found.partitions.values()
     least = answer.get("min.insync.replicas")
     return Durability(
