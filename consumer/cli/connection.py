@@ -106,7 +106,12 @@ def connect(file: Path | None, *, use_embedded: bool = False) -> Connection:
             raise typer.BadParameter("no `dsr run --embedded` is running here")
         return Connection(settings)
     remark(f"using the embedded broker at {place.bootstrap} (process {place.pid})", DIM)
-    told = {"bootstrap_servers": place.bootstrap, "partitions": place.partitions, "extra": {}} | place.topics
+    told = {
+        "bootstrap_servers": place.bootstrap,
+        "partitions": place.partitions,
+        "extra": {},
+        "verify_topics": False,
+    } | place.topics
     kafka = settings.kafka.model_copy(update=told)
     return Connection(settings.model_copy(update={"kafka": kafka}), on_embedded=True)
 
