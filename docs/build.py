@@ -18,14 +18,20 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+import schemas
+from consumer.adapters.kafka.topics import TopicSpec, table
+from consumer.asyncapi import HEADERS, WAYS
+from consumer.domain.deadline import DAY_MS
 from consumer.domain.lifecycle import COPY_NEXT, NEXT, OPENDSR_STATUS, mermaid
-from consumer.settings import Settings
+from consumer.settings import KafkaSettings, Settings
+from schemas.page import markdown
 
 ROOT = Path(__file__).parents[1]
 MARKED = re.compile(r"(<!-- made by make contracts: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", SecretStr: "secret"}
 BOUNDS = {"ge": "at least {:,}", "gt": "above {:,}", "le": "at most {:,}", "max_length": "at most {:,} characters"}
+DEFAULT_PARTITIONS = KafkaSettings.model_fields["partitions"].default
 LONG = 10_000  # from here on digits are grouped, as TOML allows
 HEAD = "| setting | type | default | environment | meaning |\n|---|---|---|---|---|"
 
@@ -149,11 +155,45 @@ def statuses() -> str:
     return "\n".join(["| stage | `request_status` |", "|---|---|", *rows])
 
 
+def contracts() -> str:
+    """Every topic: who writes and reads it, how it is kept, and its record field by field."""
+    return "\n\n".join(_topic(spec) for spec in table(DEFAULT_PARTITIONS))
+
+
+def _topic(spec: TopicSpec) -> str:
+    way = WAYS[spec.role]
+    who = {
+        "receive": "You write, the service reads.",
+        "send": "The service writes, you read.",
+        None: "The service's own.",
+    }
+    kept = f"for {spec.retention_ms // DAY_MS} days" if spec.retention_ms is not None else "compacted"
+    parts = [
+        f"### `{spec.role}`",
+        f"{way.tells} {who[way.action]} Key: {way.key[0].lower()}{way.key[1:]} Kept: {kept}.",
+    ]
+    if headers := HEADERS.get(spec.role):
+        rows = [f"| `{name}` | {meaning} |" for name, meaning in headers.items()]
+        parts.append("\n".join(["| header | meaning |", "|---|---|", *rows]))
+    if way.subject is not None:
+        newest = schemas.versions(way.subject)[-1]
+        parts.append(
+            f"[`{way.subject}`](../schemas/{way.subject}/{newest}.avsc), version {newest}, {_kept(way.subject)}."
+        )
+        parts.append(markdown(schemas.load(way.subject)))
+    return "\n\n".join(parts)
+
+
+def _kept(subject: str) -> str:
+    return f"compatibility {schemas.COMPATIBILITY[subject].lower().replace('_', ' ')}"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "life of an erasure": lambda: _picture(NEXT),
     "life of a copy": lambda: _picture(COPY_NEXT),
     "statuses": statuses,
+    "contracts": contracts,
 }
 
 
