@@ -27,7 +27,7 @@ Partition = NewType("Partition", int)
 class Record:
     """A record as it was read. Prints without key, value and headers: they may hold anything.
 
-    `context` is the trace context in which it is taken in, where that is traced; it stands before the header's.
+    `context` is the trace context in which it is taken in: of our span, where that is traced, else the header's.
     Not frozen, because one is made for everything that is read, and freezing doubles the price.
     """
 

@@ -210,9 +210,9 @@ class Stream(threading.Thread):
         return taken
 
     def _decide(self, turn: Turn, record: Record) -> None:
-        topic, dead = self._topics.commands, len(turn.dead)
-        with self._tracer.taking(topic, record.partition, record.offset, traceparent_of(record)) as span:
-            record.context = span.context
+        given, dead = traceparent_of(record), len(turn.dead)
+        with self._tracer.taking(self._topics.commands, record.partition, record.offset, given) as span:
+            record.context = span.context or given
             self._desk.take(turn, record)
             for letter in turn.dead[dead:]:
                 span.failed(letter.reason)
