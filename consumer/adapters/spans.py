@@ -36,10 +36,14 @@ Attributes = dict[str, str | int]
 
 
 def otlp_tracer(environ: Mapping[str, str], group: str) -> OtlpTracer:
-    """A tracer that sends as the `OTEL_*` variables say: endpoint, headers, time-outs, sampler, queue, resource."""
+    """A tracer that sends as the `OTEL_*` variables say: endpoint, headers, time-outs, sampler, queue, resource.
+
+    `ValueError`: one of them makes no sense.
+    """
+    tracer = OtlpTracer(OTLPSpanExporter(), group, _resource(environ))
     for library in ("opentelemetry", "urllib3"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)  # said by `_Reporting`, once
-    return OtlpTracer(OTLPSpanExporter(), group, _resource(environ))
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # from now on `_Reporting` says it, once
+    return tracer
 
 
 def _resource(environ: Mapping[str, str]) -> Resource:

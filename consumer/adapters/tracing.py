@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 import structlog
 
+from consumer.domain.errors import Fatal, Reason
 from consumer.trace_ports import NoTracer, Tracer
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -26,14 +27,20 @@ def wanted(environ: Mapping[str, str]) -> bool:
 
 
 def open_tracer(environ: Mapping[str, str], group: str) -> Tracer:
-    """The tracer that the environment asks for; says so in one line of the log. `group`: the consumer group's name."""
+    """The tracer that the environment asks for; says so in one line of the log. `group`: the consumer group's name.
+
+    `Fatal(INVALID_SETTINGS)` if a variable makes no sense.
+    """
     if not wanted(environ):
         return NoTracer()
     log = structlog.get_logger()
     if not _installed():
         log.warning("tracing is asked for but not installed", install="amplitude-dsr[tracing]")
         return NoTracer()
-    tracer: Tracer = import_module("consumer.adapters.spans").otlp_tracer(environ, group)
+    try:
+        tracer: Tracer = import_module("consumer.adapters.spans").otlp_tracer(environ, group)
+    except ValueError:
+        raise Fatal(Reason.INVALID_SETTINGS, "OpenTelemetry does not take the value of an OTEL_ variable") from None
     log.info("tracing", exporter="otlp", protocol="http/protobuf")
     return tracer
 

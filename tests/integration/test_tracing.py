@@ -15,6 +15,7 @@ import schemas
 from consumer.adapters.avro.codec import Codec
 from consumer.adapters.avro.source import DirectorySource
 from consumer.adapters.tracing import open_tracer
+from consumer.domain.errors import Fatal, Reason
 from consumer.lanes import LanePolicy
 from consumer.sandbox.amplitude.knobs import Knobs
 from consumer.sandbox.amplitude.server import PocketAmplitude
@@ -23,8 +24,10 @@ from consumer.sandbox.clock import ManualClock
 from consumer.service import RequestsStage
 from consumer.settings import AdminSettings, KafkaSettings, ProjectSettings, Settings
 from tests.fakes.commands import fields
+from tests.fakes.copying import Copying
 from tests.fakes.log_capture import configured
 from tests.fakes.search import found
+from tests.fakes.service import Service
 from tests.integration.collector import collecting, told
 
 CODEC = Codec(DirectorySource())
@@ -34,6 +37,7 @@ SAMPLED, OTHER, UNSAMPLED = (
 USERS = ("quetzal.möbius", "ottoline@kumquat.example")
 TOPICS = {"dsr.commands": 1, "dsr.outcomes": 1, "dsr.commands.dlq": 1, "dsr.ledger": 1}
 FAST = LanePolicy(linger_s=0.4, requester="dsr", least_interval_s=0.02, poll_every_ms=3_600_000)
+AMPLITUDE_ID, DSAR = 4815162342108, "/api/2/dsar/requests"
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
@@ -177,6 +181,48 @@ async def test_what_was_not_sampled_stays_so_and_what_is_no_context_is_dropped(e
     assert {taken.trace_id.hex()} == {context(headers)[1] for headers in odd}
 
 
+@asynccontextmanager
+async def traced(environment, bench):
+    """A rehearsal whose spans go to a collector; they are all there at the end."""
+    async with collecting() as collector:
+        environment.setenv(ENDPOINT, collector.url)
+        bench.tracer = open_tracer(os.environ, "group")
+        async with bench:
+            yield collector
+        await asyncio.to_thread(bench.tracer.close)
+
+
+@pytest.mark.parametrize(
+    ("org_keys", "templates"),
+    [
+        (True, {f"POST {DSAR}", f"GET {DSAR}/{{request_id}}", f"GET {DSAR}/{{request_id}}/outputs/{{output_id}}"}),
+        (False, {"GET /api/2/usersearch", "GET /api/2/useractivity"}),
+    ],
+)
+async def test_calls_for_a_copy_are_children_of_its_command_and_name_no_number(environment, org_keys, templates):
+    """By Amplitude's DSAR API and without it: the numbers of jobs, files and people are left out of the path."""
+    bench = Copying(org_keys=org_keys)
+    async with traced(environment, bench) as collector:
+        await bench.reach(bench.ask("u-1", trace=SAMPLED), "delivered")
+    assert templates == {span.name for span in collector.spans}
+    assert {("a" * 32, "b" * 16)} == {(s.trace_id.hex(), s.parent_span_id.hex()) for s in collector.spans}
+    assert {200, 202, 302} >= {told(span)["http.response.status_code"] for span in collector.spans}
+
+
+async def test_a_revocation_belongs_to_the_request_that_is_revoked(environment):
+    """Its path holds an Amplitude ID and a day; its span holds neither."""
+    bench = Service()
+    async with traced(environment, bench) as collector:
+        bench.pocket.world.people.seed("829000", "u-1", (AMPLITUDE_ID,))
+        record = bench.tell("u-1", trace=SAMPLED)
+        await bench.reach(record, "scheduled")
+        bench.cancel(record)
+        await bench.reach(record, "cancelled")
+    [delete] = collector.named("DELETE /api/2/deletions/users/{amplitude_id}/{day}")
+    assert "a" * 32 == delete.trace_id.hex()
+    assert [] == found([str(AMPLITUDE_ID)], collector.raw)
+
+
 @pytest.mark.parametrize("answers", [True, False], ids=["a collector that never answers", "nobody"])
 async def test_a_dead_collector_neither_slows_nor_breaks_the_service(environment, answers):
     """It is said once, without a word of the library's."""
@@ -210,6 +256,17 @@ def test_the_end_waits_for_a_silent_collector_for_two_seconds_at_most(environmen
         began = time.monotonic()
         tracer.close()
         assert 1.5 < time.monotonic() - began < 3
+
+
+def test_a_variable_that_opentelemetry_does_not_take_stops_the_start(environment):
+    """As a wrong setting of ours does; its value is not repeated."""
+    environment.setenv(ENDPOINT, "http://127.0.0.1:9")
+    environment.setenv("OTEL_SPAN_LINK_COUNT_LIMIT", "jane")
+    with pytest.raises(Fatal) as stopped:
+        open_tracer(os.environ, "group")
+    assert stopped.value.reason is Reason.INVALID_SETTINGS
+    assert "jane" not in str(stopped.value)
+    assert stopped.value.__cause__ is None
 
 
 async def test_it_is_off_unless_asked_for_and_contexts_still_travel():
