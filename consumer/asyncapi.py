@@ -75,7 +75,7 @@ _CLOUDEVENT = {
     "ce_source": "The project.",
     "ce_time": "When it was said.",
     "ce_subject": "The request's, or the discovery's, id.",
-    "traceparent": "W3C trace context of the command, if it had one.",
+    "traceparent": "W3C trace context: the command's, or, where that is traced, that of a span of ours below it.",
 }
 _WHY_DEAD = {
     "dsr.reason": "Why nobody can answer it.",

@@ -43,7 +43,7 @@ class Intake:
         except Poison as poison:
             turn.bury(record, poison.reason)
             return
-        to = asked(fields, traceparent_of(record))
+        to = asked(fields, record.context or traceparent_of(record))
         if not rules:
             turn.outcomes.append(_refusal(turn, fields, to, Reason.UNKNOWN_PROJECT, None))
         elif is_about_copy(turn, record.partition, fields, to, rules[0].org):
@@ -69,7 +69,8 @@ def traceparent_of(record: Record) -> str | None:
     return given.decode() if _TRACEPARENT.fullmatch(given) else None
 
 
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""Of any version but the forbidden one, and neither id all zeros (W3C Trace Context, 3.2.2)."""
 
 
 class About(NamedTuple):

@@ -6,6 +6,7 @@ The only module, beside the command line, that constructs adapters.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, suppress
@@ -33,6 +34,7 @@ from consumer.adapters.meters import Meters
 from consumer.adapters.metrics import PrometheusMeter
 from consumer.adapters.probes import Probes
 from consumer.adapters.status_source import StatusSource
+from consumer.adapters.tracing import open_tracer
 from consumer.adapters.wire import halt_out, outcome_out, project_out
 from consumer.copies import Copies, CopyPolicy
 from consumer.copy_service import copy_world
@@ -47,6 +49,7 @@ from consumer.ports import Clock, CopyReport, Meter
 from consumer.projects import Projects
 from consumer.requests import Intake
 from consumer.settings import Settings
+from consumer.trace_ports import Tracer
 
 STUCK_S = 60.0
 """Every call into the Kafka client returns within 30 s, or is known to be stuck: then only a restart helps."""
@@ -107,7 +110,9 @@ class RequestsStage:
         if self._settings.kafka.verify_topics:
             await asyncio.to_thread(verify_topics, self._settings, topics.REQUESTS)
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(AmplitudeClient(self._clock))
+            tracer = open_tracer(os.environ, self._settings.kafka.group_id)
+            stack.push_async_callback(asyncio.to_thread, tracer.close)
+            client = await stack.enter_async_context(AmplitudeClient(self._clock, tracer=tracer))
             codec = Codec(await schema_source(self._settings, stack))
             lease_s = self._settings.kafka.session_timeout_ms / 2000
             lanes = Lanes(
@@ -126,7 +131,7 @@ class RequestsStage:
             copies = Copies(ledger=lambda: stream, world=world, lease_s=lease_s) if world else None
             if copies:
                 stack.push_async_callback(copies.close)
-            stream = self._stream(Following(lanes, copies), codec)
+            stream = self._stream(Following(lanes, copies), codec, tracer)
             probes = Probes(lambda: stream.report, lanes.report, self._clock)
             await self._open_admin_port(stack, probes, copies.report if copies else list)
             stream.start()
@@ -169,7 +174,7 @@ class RequestsStage:
         if not self._stopping.is_set():
             raise Fatal(Reason.BROKER_UNREACHABLE, "the Kafka thread has ended unasked")
 
-    def _stream(self, followers: Followers, codec: Codec) -> Stream:
+    def _stream(self, followers: Followers, codec: Codec, tracer: Tracer) -> Stream:
         kafka, ledger, loop = self._settings.kafka, self._ledger_codec, asyncio.get_running_loop()
         names = Topics(kafka.commands, kafka.outcomes, kafka.dead_letters, kafka.ledger)
         encoders = Encoders(
@@ -182,12 +187,13 @@ class RequestsStage:
         return Stream(
             config=consumer_config(self._settings),
             producer_config=producer_config(self._settings),
-            transactor=lambda config: Transactor(config, names, encoders),
+            transactor=lambda config: Transactor(config, names, encoders, tracer),
             desk=RequestDesk(intake, followers, self._settings.most_undispatched),
             shard_of=self._shard,
             clock=self._clock,
             topics=names,
             meter=self._meter,
+            tracer=tracer,
             prepare=lambda: prepare_encoder(codec),
             ended=lambda: self._tell_ended(loop),
         )

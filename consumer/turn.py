@@ -27,6 +27,7 @@ Partition = NewType("Partition", int)
 class Record:
     """A record as it was read. Prints without key, value and headers: they may hold anything.
 
+    `context` is the trace context in which it is taken in: of our span, where that is traced, else the header's.
     Not frozen, because one is made for everything that is read, and freezing doubles the price.
     """
 
@@ -35,6 +36,7 @@ class Record:
     key: bytes | None = field(repr=False)
     value: bytes | None = field(repr=False)
     headers: tuple[tuple[str, bytes | None], ...] = field(default=(), repr=False)
+    context: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,25 +15,31 @@ Headers = tuple[tuple[str, bytes], ...]
 _ALWAYS: Headers = (("ce_specversion", b"1.0"), ("content-type", b"application/avro"))
 
 
-def headers(outcome: Outcome) -> Headers:
-    """`ce_id` is the outcome's id, `ce_subject` the request's; `traceparent` only if a command brought one."""
+def headers(outcome: Outcome, context: str | None) -> Headers:
+    """`ce_id` is the outcome's id, `ce_subject` the request's; `context` the `traceparent` that it goes out with."""
     project = outcome.entry.project if outcome.entry else None
-    return _told("dsr.outcome", outcome, project, outcome.request_id)
+    return _told("dsr.outcome", outcome, project, outcome.request_id, context)
 
 
 def discovery_headers(outcome: DiscoveryOutcome) -> Headers:
     """As `headers`; `ce_subject` is the discovery's id."""
-    return _told("dsr.discovery", outcome, outcome.project, outcome.discovery_id)
+    return _told("dsr.discovery", outcome, outcome.project, outcome.discovery_id, outcome.traceparent)
 
 
-def _told(family: str, outcome: Outcome | DiscoveryOutcome, project: ProjectId | None, subject: str | None) -> Headers:
+def _told(
+    family: str,
+    outcome: Outcome | DiscoveryOutcome,
+    project: ProjectId | None,
+    subject: str | None,
+    context: str | None,
+) -> Headers:
     told = {
         "ce_id": outcome.outcome_id,
         "ce_type": f"{family}.{outcome.kind.value}",
         "ce_source": _source(project),
         "ce_time": _time(outcome.occurred),
         "ce_subject": subject,
-        "traceparent": outcome.traceparent,
+        "traceparent": context,
     }
     return (*_ALWAYS, *((name, value.encode()) for name, value in told.items() if value))
 

@@ -15,6 +15,7 @@ from consumer.domain.entry import LedgerKey, RequestEntry
 from consumer.domain.errors import CallFailed, Deferred, Fault, Reason
 from consumer.domain.subject import ProjectId
 from consumer.ports import Access
+from consumer.trace_ports import on_behalf
 
 
 class NoAccess(Deferred):
@@ -34,6 +35,10 @@ class Doing:
 
     async def do(self, step: Step, entry: RequestEntry, queue: Queue, fare: Fare) -> bool:
         """Raises `NoAccess`, `CallFailed`, `LeaseLost`, `LinkFailed`, `StoreFailed`."""
+        with on_behalf([entry.traceparent] if entry.traceparent else []):
+            return await self._do(step, entry, queue, fare)
+
+    async def _do(self, step: Step, entry: RequestEntry, queue: Queue, fare: Fare) -> bool:
         match step.kind:
             case Kind.CANCEL:
                 await self._packing.cancel(entry)

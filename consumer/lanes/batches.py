@@ -19,6 +19,7 @@ from consumer.domain.statement import expected_erasure
 from consumer.domain.subject import BatchId
 from consumer.lanes.ground import Ground
 from consumer.ports import Access, Gate
+from consumer.trace_ports import on_behalf
 from consumer.turn import Turn
 
 
@@ -83,6 +84,7 @@ class BatchCall:
     def __init__(self, ground: Ground, batches: Batches, planned: Batch, *, part: bool = False) -> None:
         self._ground, self._batches, self._batch, self._part = ground, batches, planned, part
         self._again = 0
+        self._contexts: set[str] = set()
         self._reply = ScheduleReply()
         self._id = BatchId(token_hex(8))
         batches.under_way[self._id] = planned
@@ -110,6 +112,7 @@ class BatchCall:
     def _write_ahead(self, turn: Turn) -> set[Place]:
         going: set[Place] = set()
         again: set[Ask] = set()
+        contexts: set[str] = set()
         ground, partition = self._ground, self._ground.tenure.partition
         state = turn.project(partition, ground.project)
         for key, positions in self._batch.places.items():
@@ -119,9 +122,11 @@ class BatchCall:
             after = erasure.dispatch(entry, positions, self._id, turn.now, state.approved)
             turn.settle(partition, entry, after)
             sent = [i for i in after.identities if i.batch == self._id]
+            if sent and after.traceparent:
+                contexts.add(after.traceparent)
             going |= {(key, i.position) for i in sent}
             again |= {ask_for(i) for i in sent if i.marker_seen}
-        self._again = len(again)
+        self._again, self._contexts = len(again), contexts
         return going
 
     async def unsent(self) -> None:
@@ -137,7 +142,8 @@ class BatchCall:
     async def ask(self, access: Access, gate: Gate) -> None:
         """The batch id travels as the requester: that is how a lost answer is found again."""
         call = self._batch.call(marker(self._ground.policy.requester, self._id))
-        self._reply = await self._ground.privacy.schedule(access, call, lambda: self._leave(gate))
+        with on_behalf(self._contexts):
+            self._reply = await self._ground.privacy.schedule(access, call, lambda: self._leave(gate))
 
     def _leave(self, gate: Gate) -> None:
         gate()

@@ -18,6 +18,7 @@ from consumer.lanes.batches import Batches
 from consumer.lanes.ground import Ground
 from consumer.lanes.lists import JobPlace, Lists
 from consumer.ports import Access, Gate
+from consumer.trace_ports import on_behalf
 from consumer.turn import Turn
 
 MOST_LOOKED_AT = 100
@@ -85,6 +86,7 @@ class RevocationCall:
     def __init__(self, ground: Ground, revocations: Revocations, keys: list[LedgerKey]) -> None:
         self._ground, self._revocations, self._keys = ground, revocations, keys
         self._answer = Revocation.REFUSED
+        self._contexts: tuple[str, ...] = ()
 
     def abandon(self) -> None:
         """They may be looked at again."""
@@ -103,6 +105,7 @@ class RevocationCall:
         (self._key, self._place), self._keys = found, [found[0]]
         if (entry := self._ground.backlog.get(self._key)) is not None:
             self._revocations.under_way[self._key] = asks_of(entry)
+            self._contexts = (entry.traceparent,) if entry.traceparent else ()
         return True
 
     def _find(self, turn: Turn) -> tuple[LedgerKey, JobPlace] | None:
@@ -137,7 +140,8 @@ class RevocationCall:
     async def ask(self, access: Access, gate: Gate) -> None:
         """A refusal, however it is worded, is an answer: the list will tell what it means."""
         try:
-            self._answer = await self._ground.privacy.revoke(access, *self._place, gate)
+            with on_behalf(self._contexts):
+                self._answer = await self._ground.privacy.revoke(access, *self._place, gate)
         except CallFailed as failed:
             if failed.fault is not Fault.REJECTED:
                 raise

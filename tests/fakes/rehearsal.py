@@ -23,7 +23,10 @@ class Rehearsal:
     """Use as an async context manager. `tell` takes a command in; `outcomes` is everything that was said.
 
     `access` is the lanes'; `owned` and `stuck` play a partition that is lost, and a broker that does not answer.
+    `tracer` may be set before it is entered; `trace` is the context of a command.
     """
+
+    tracer = None
 
     def __init__(self, clock, policy, rules, access, meter=None):
         self.clock, self.policy, self.rules, self.access_of = clock, policy, rules, access
@@ -54,9 +57,9 @@ class Rehearsal:
         self.outcomes += turn.outcomes
         self.desk.kept(turn)
 
-    def tell(self, *names, **changed):
+    def tell(self, *names, trace=None, **changed):
         record = fields(*names, **changed)
-        self._commit(lambda turn: self.desk.take(turn, Record(P, 0, None, record)))
+        self._commit(lambda turn: self.desk.take(turn, Record(P, 0, None, record, context=trace)))
         return record
 
     def cancel(self, record):
@@ -89,7 +92,7 @@ class Rehearsal:
         await self.until(lambda: self.stages(record)[-1:] and self.stages(record)[-1] in stages, seconds)
 
     async def __aenter__(self):
-        self.client = AmplitudeClient(self.clock)
+        self.client = AmplitudeClient(self.clock, tracer=self.tracer)
         self.lanes = Lanes(
             ledger=lambda: self,
             access=self.access_of,

@@ -187,7 +187,7 @@ async def show(service, meter, registry, lines):
     for outcome in service.outcomes:
         shown.add("outcome", json.dumps(outcome_out(outcome), default=str))
         shown.add("outcome's bytes", codec.encode(schemas.OUTCOMES, outcome_out(outcome)))
-        shown.add("outcome's headers", cloudevents.headers(outcome))
+        shown.add("outcome's headers", cloudevents.headers(outcome, outcome.traceparent))
         shown.add("outcome's repr", outcome)
     for letter in dead:
         shown.add("dead letter's headers", why_dead(letter.record, "dsr.commands", letter.reason, 0))
@@ -272,7 +272,7 @@ async def test_copies_show_nobody_but_to_the_person(org_keys, capfd):
             for outcome in bench.outcomes:
                 shown.add("outcome", json.dumps(outcome_out(outcome), default=str) + repr(outcome))
                 shown.add("outcome's bytes", codec.encode(schemas.OUTCOMES, outcome_out(outcome)))
-                shown.add("outcome's headers", cloudevents.headers(outcome))
+                shown.add("outcome's headers", cloudevents.headers(outcome, outcome.traceparent))
             pages = Shown()
             for name in bench.files():
                 shown.add("file's name", name)

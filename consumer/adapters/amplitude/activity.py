@@ -44,7 +44,7 @@ class ActivityClient:
             exact = [one for one in matches if isinstance(one, dict) and one.get("user_id") == wanted]
             return tuple(sorted({AmplitudeId(int(one["amplitude_id"])) for one in exact if _is_id(one)}))
 
-        request = Request("GET", hosts.base_url(access) + SEARCH, {"user": wanted}, total_s=CALL_S)
+        request = Request("GET", hosts.base_url(access) + SEARCH, {"user": wanted}, total_s=CALL_S, template=SEARCH)
         return await self._client.call(access, request, gate, read)
 
     async def page(self, access: Access, amplitude_id: AmplitudeId, offset: int, gate: Gate) -> ActivityPage:
@@ -58,7 +58,7 @@ class ActivityClient:
             return ActivityPage(events, user if isinstance(user, dict) else {}, more=len(events) >= PAGE)
 
         params = {"user": str(int(amplitude_id)), "offset": str(offset), "limit": str(PAGE), "direction": "earliest"}
-        request = Request("GET", hosts.base_url(access) + ACTIVITY, params, total_s=CALL_S)
+        request = Request("GET", hosts.base_url(access) + ACTIVITY, params, total_s=CALL_S, template=ACTIVITY)
         return await self._client.call(access, request, gate, read)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -26,6 +27,7 @@ from consumer.domain.errors import CallFailed, Fault, Reason
 from consumer.domain.jobs import Job, Revocation, ScheduleCall, ScheduleReply
 from consumer.domain.subject import AmplitudeId, Day
 from consumer.ports import Access, Clock, CredentialVerdict, Gate
+from consumer.trace_ports import NoTracer, Span, Tracer
 
 PATH = "/api/2/deletions/users"
 MOST_IDS = 100
@@ -49,13 +51,14 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request without its keys. Its repr shows no URL and no body."""
+    """One HTTP request without its keys. Its repr shows no URL and no body. `template`: its path, no values."""
 
     method: str
     url: str = field(repr=False)
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     total_s: float = 60.0
+    template: str = ""
 
 
 class AmplitudeClient:
@@ -73,6 +76,7 @@ class AmplitudeClient:
         timeouts: Timeouts | None = None,
         other_region_url: str | None = None,
         limit_bytes: int = LIMIT_BYTES,
+        tracer: Tracer | None = None,
     ) -> None:
         if session is not None and not isinstance(session.connector, GatedConnector):
             raise TypeError("the session must come from open_session()")
@@ -82,6 +86,7 @@ class AmplitudeClient:
         self._timeouts = timeouts or Timeouts()
         self._other_region_url = other_region_url
         self._limit_bytes = limit_bytes
+        self._tracer = tracer or NoTracer()
 
     async def __aenter__(self) -> Self:
         self._open()
@@ -112,7 +117,9 @@ class AmplitudeClient:
             body["user_ids"] = [subject.reveal() for subject in call.user_ids]
         if call.amplitude_ids:
             body["amplitude_ids"] = [int(amplitude_id) for amplitude_id in call.amplitude_ids]
-        request = Request("POST", hosts.base_url(access) + PATH, body=body, total_s=self._timeouts.call_s)
+        request = Request(
+            "POST", hosts.base_url(access) + PATH, body=body, total_s=self._timeouts.call_s, template=PATH
+        )
         reply = await self.call(access, request, gate, self.read_reply)
         return ScheduleReply(reply.jobs, reply.invalid)
 
@@ -124,7 +131,8 @@ class AmplitudeClient:
     async def revoke(self, access: Access, amplitude_id: AmplitudeId, day: Day, gate: Gate) -> Revocation:
         """DELETE. A 200 counts only if it names the Amplitude ID that was taken out."""
         path = f"{PATH}/{int(amplitude_id)}/{date.fromisoformat(day).isoformat()}"
-        request = Request("DELETE", hosts.base_url(access) + path, total_s=self._timeouts.call_s)
+        url, template = hosts.base_url(access) + path, f"{PATH}/{{amplitude_id}}/{{day}}"
+        request = Request("DELETE", url, total_s=self._timeouts.call_s, template=template)
 
         async def read_removed(response: aiohttp.ClientResponse) -> Revocation:
             if response.status in {400, 404}:
@@ -150,6 +158,10 @@ class AmplitudeClient:
 
         `read` gets every status; it raises `CallFailed` or `Unreadable` for those it cannot use.
         """
+        with self._tracer.calling(request.method, _host(request.url), request.template) as span:
+            return await self._traced(access, request, gate, read, span)
+
+    async def _traced(self, access: Access, request: Request, gate: Gate, read: Read[T], span: Span) -> T:
         departure = Departure(gate)
         status = 0
         try:
@@ -157,6 +169,7 @@ class AmplitudeClient:
                 response = await self._send(access, request)
             async with response:
                 status = response.status
+                span.answered(status)
                 return await read(response)
         except (aiohttp.ClientError, OSError, Unreadable):
             pass  # raised below and not here, so that not even the context of our failure names a person
@@ -196,7 +209,7 @@ class AmplitudeClient:
 
     def _list_request(self, base: str, start: Day, end: Day) -> Request:
         params = {"start_day": start, "end_day": end}
-        return Request("GET", base + PATH, params, total_s=self._timeouts.list_s)
+        return Request("GET", base + PATH, params, total_s=self._timeouts.list_s, template=PATH)
 
     def _send(self, access: Access, request: Request) -> Awaitable[aiohttp.ClientResponse]:
         keys = access.keys
@@ -224,6 +237,13 @@ class AmplitudeClient:
         if self._session is None:
             self._session = open_session()
         return self._session
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # the base URL of the settings is none; the call itself will say so
+        return None
 
 
 def _check(response: aiohttp.ClientResponse) -> None:

@@ -60,19 +60,21 @@ class DsarClient:
         who = ask.who.reveal()
         by_id = {"amplitudeId": int(who)} if ask.kind is IdentityKind.AMPLITUDE_ID else {"userId": who}
         body = by_id | {"startDate": ask.start, "endDate": ask.end}
-        request = Request("POST", hosts.base_url(access) + PATH, body=body, total_s=CALL_S)
+        request = Request("POST", hosts.base_url(access) + PATH, body=body, total_s=CALL_S, template=PATH)
         return await self._client.call(access, request, gate, _read_number)
 
     async def job(self, access: Access, job: int, gate: Gate) -> DsarJob:
         """See `Dsar`."""
-        request = Request("GET", f"{hosts.base_url(access)}{PATH}/{int(job)}", total_s=CALL_S)
+        url = f"{hosts.base_url(access)}{PATH}/{int(job)}"
+        request = Request("GET", url, total_s=CALL_S, template=f"{PATH}/{{request_id}}")
         return await self._client.call(access, request, gate, _read_job)
 
     @asynccontextmanager
     async def output(self, access: Access, job: int, output: int, gate: Gate) -> AsyncIterator[Archive]:
         """See `Dsar`. The file is read from where the answer points."""
         url = f"{hosts.base_url(access)}{PATH}/{int(job)}/outputs/{int(output)}"
-        link = await self._client.call(access, Request("GET", url, total_s=CALL_S), gate, _read_link)
+        request = Request("GET", url, total_s=CALL_S, template=f"{PATH}/{{request_id}}/outputs/{{output_id}}")
+        link = await self._client.call(access, request, gate, _read_link)
         response = await self._follow(URL(url), link)
         try:
             yield Archive(_linked(response))

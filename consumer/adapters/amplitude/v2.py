@@ -21,6 +21,8 @@ from consumer.domain.jobs import Job, Revocation, ScheduleCall, ScheduleReply
 from consumer.domain.subject import AmplitudeId, Day
 from consumer.ports import Access, Gate, Privacy
 
+TEMPLATE = "/user-deletions/org/{org}/requests"
+
 
 class EitherVersion:
     """Implements `Privacy` by v1, or by v2 for those projects whose settings say so."""
@@ -58,12 +60,14 @@ class AmplitudeClientV2:
             "userIds": [subject.reveal() for subject in call.user_ids],
             "amplitudeIds": [int(amplitude_id) for amplitude_id in call.amplitude_ids],
         }
-        reply = await self._v1.call(access, Request("POST", _url(access), body=body), gate, self._read_scheduled)
+        request = Request("POST", _url(access), body=body, template=TEMPLATE)
+        reply = await self._v1.call(access, request, gate, self._read_scheduled)
         return ScheduleReply(reply.jobs, reply.invalid)
 
     async def jobs(self, access: Access, start: Day, end: Day, gate: Gate) -> list[Job]:
         """GET of the org's requests; v2 has no window, so it is applied here."""
-        reply = await self._v1.call(access, Request("GET", _url(access), total_s=300.0), gate, self._v1.read_list)
+        request = Request("GET", _url(access), total_s=300.0, template=TEMPLATE)
+        reply = await self._v1.call(access, request, gate, self._v1.read_list)
         return [job for job in reply.jobs if start <= job.day <= end]
 
     async def revoke(self, access: Access, amplitude_id: AmplitudeId, day: Day, gate: Gate) -> Revocation:

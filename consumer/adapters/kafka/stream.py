@@ -22,6 +22,8 @@ from consumer.adapters.kafka.transaction import Topics, Transactor
 from consumer.domain.errors import Deferred
 from consumer.ledger import Shard
 from consumer.ports import Clock, Meter, NoMeter, StreamReport
+from consumer.requests import traceparent_of
+from consumer.trace_ports import NoSpan, NoTracer, Span, Tracer
 from consumer.turn import Partition, Proposal, Record, Turn
 
 TURN_PROPOSALS = 2_000
@@ -93,6 +95,7 @@ class Stream(threading.Thread):
         clock: Clock,
         topics: Topics,
         meter: Meter | None = None,
+        tracer: Tracer | None = None,
         prepare: Callable[[], None] = lambda: None,
         ended: Callable[[], None] = lambda: None,
     ) -> None:
@@ -100,6 +103,7 @@ class Stream(threading.Thread):
         self._config, self._producer_config, self._make_transactor = config, producer_config, transactor
         self._desk, self._shard_of, self._clock, self._topics = desk, shard_of, clock, topics
         self._meter, self._prepare, self._ended = meter or NoMeter(), prepare, ended
+        self._tracer = tracer or NoTracer()
         self._lease_s = int(config.get("session.timeout.ms", 45_000)) / 6000
         self._proposals: queue.SimpleQueue[Proposal] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -194,7 +198,7 @@ class Stream(threading.Thread):
             if record.partition in closed:
                 continue
             try:
-                self._desk.take(turn, record)
+                self._decide(turn, record)
             except Deferred as deferred:
                 mine.defer(record.partition, self._clock.monotonic() + (deferred.retry_after_s or DEFER_S))
                 closed.add(record.partition)
@@ -205,6 +209,14 @@ class Stream(threading.Thread):
                 closed.add(record.partition)
         return taken
 
+    def _decide(self, turn: Turn, record: Record) -> None:
+        given, dead = traceparent_of(record), len(turn.dead)
+        with self._tracer.taking(self._topics.commands, record.partition, record.offset, given) as span:
+            record.context = span.context or given
+            self._desk.take(turn, record)
+            for letter in turn.dead[dead:]:
+                span.failed(letter.reason)
+
     def _commit(self, mine: Assignment, turn: Turn, records: list[Record], proposals: list[Proposal]) -> None:
         """Every owned partition's offset goes into every transaction, moved or not: see `Transactor.commit`."""
         assert self._transactor is not None
@@ -212,7 +224,8 @@ class Stream(threading.Thread):
         offsets = mine.positions | {r.partition: r.offset + 1 for r in records}
         owned = {p: offset for p, offset in offsets.items() if p in mine.shards}
         try:
-            written = self._transactor.commit(turn, owned, mine.group())
+            with self._committing(turn, records):
+                written = self._transactor.commit(turn, owned, mine.group())
         except Aborted:
             self._again(mine, turn, records, proposals)
             return
@@ -223,6 +236,15 @@ class Stream(threading.Thread):
         for proposal in proposals:
             proposal.done(True)
         self._count(turn, records, self._clock.monotonic() - began)
+
+    def _committing(self, turn: Turn, records: list[Record]) -> Span:
+        """A transaction that only proves the lease is nobody's."""
+        if turn.empty and not records:
+            return NoSpan()
+        read = (record.context for record in records)
+        said = (outcome.traceparent for outcome in turn.outcomes)
+        contexts = {context: None for context in (*read, *said) if context}
+        return self._tracer.committing(self._topics.commands, len(records), contexts)
 
     def _again(self, mine: Assignment, turn: Turn, records: list[Record], proposals: list[Proposal]) -> None:
         """Nothing was written: read the records again, and decide the proposals anew."""

@@ -14,6 +14,7 @@ from consumer.domain.entry import LedgerKey
 from consumer.domain.halt import HALT_KEY
 from consumer.ledger import headers_of
 from consumer.requests import REROUTED
+from consumer.trace_ports import NoTracer, Tracer
 from consumer.turn import Partition, Turn
 
 
@@ -44,8 +45,10 @@ Written = dict[tuple[Partition, LedgerKey], bytes]
 class Transactor(TransactionalProducer):
     """Writes turns. Only the Kafka thread calls it; every method may block."""
 
-    def __init__(self, config: Mapping[str, Any], topics: Topics, encoders: Encoders) -> None:
-        self._topics, self._encoders = topics, encoders
+    def __init__(
+        self, config: Mapping[str, Any], topics: Topics, encoders: Encoders, tracer: Tracer | None = None
+    ) -> None:
+        self._topics, self._encoders, self._tracer = topics, encoders, tracer or NoTracer()
         super().__init__(config)
 
     def commit(self, turn: Turn, offsets: Mapping[Partition, int], group: Any) -> Written:
@@ -73,10 +76,11 @@ class Transactor(TransactionalProducer):
             yield Message(topics.ledger, HALT_KEY.encode(), encode.halt(halt), partition)
         for outcome in turn.outcomes:
             about = outcome.request_id or outcome.command_id or ""
-            yield Message(topics.outcomes, about.encode(), encode.outcome(outcome), headers=cloudevent(outcome))
+            headers = cloudevent(outcome, self._tracer.telling(topics.outcomes, outcome.traceparent))
+            yield Message(topics.outcomes, about.encode(), encode.outcome(outcome), headers=headers)
         for letter in turn.dead:
-            headers = why_dead(letter.record, topics.commands, letter.reason, turn.now)
-            yield Message(topics.dead_letters, letter.record.key, letter.record.value, headers=headers)
+            why = why_dead(letter.record, topics.commands, letter.reason, turn.now)
+            yield Message(topics.dead_letters, letter.record.key, letter.record.value, headers=why)
         for reroute in turn.rerouted:
-            headers = (*reroute.record.headers, (REROUTED, str(reroute.record.partition).encode()))
-            yield Message(topics.commands, reroute.record.key, reroute.record.value, reroute.partition, headers)
+            again = (*reroute.record.headers, (REROUTED, str(reroute.record.partition).encode()))
+            yield Message(topics.commands, reroute.record.key, reroute.record.value, reroute.partition, again)
