@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import subprocess
 import tomllib
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -12,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.integration.prometheus import ALERTS, PROGRAM, Prometheus, free_port, wait_for
-from tests.integration.test_cli_embedded import DSR, ROOT, dsr, here, running
+from tests.integration.test_cli_embedded import dsr, here, running
 
 __all__ = ["here"]
 
@@ -148,29 +147,3 @@ def test_that_nobody_is_there_is_noticed_and_ends_when_somebody_is(here, monkeyp
             with running(here, "run", until='"started"'):
                 wait_for(lambda: prometheus.firing() == set())
             wait_for(lambda: "DsrAbsent" in prometheus.firing())
-
-
-def test_a_member_that_is_cut_off_or_on_its_way_out_is_noticed(here, monkeypatch, dedicated_kafka):
-    """The broker stands still for a minute: nothing is committed, until another member takes over. At its end that one
-    waits for an answer of Amplitude."""
-    port = free_port()
-    monkeypatch.setenv("DSR_ADMIN__PORT", str(port))
-    monkeypatch.setenv("DSR_KAFKA__BOOTSTRAP_SERVERS", dedicated_kafka.bootstrap)
-    with running(here, "sandbox", until="Ctrl-C") as (settings, _):
-        monkeypatch.setenv("DSR_SETTINGS", str(settings))
-        dsr("topics", "create")
-        with Prometheus(here, free_port(), port) as prometheus:
-            with subprocess.Popen([*DSR, "run"], cwd=ROOT, stderr=subprocess.DEVNULL) as first:
-                wait_for(lambda: prometheus.ask("dsr_owned_partitions > 0"))
-                dedicated_kafka.pause()
-                wait_for(lambda: "DsrNoTransactions" in prometheus.firing(), 80)
-                first.kill()
-            dedicated_kafka.resume()
-            with running(here, "run", until='"started"'):
-                service = Rehearsed(settings, prometheus)
-                wait_for(lambda: prometheus.ask("dsr_owned_partitions > 0"), 90)
-                service.ends("DsrNoTransactions", "DsrMemberNotReady")
-                service.fault(kind="latency", method="POST", seconds=30)
-                dsr("submit", "erase", "-p", "shop", "-u", "u-1")
-                wait_for(lambda: prometheus.ask("dsr_lane_in_flight > 0"))
-            assert prometheus.ask("max_over_time(ALERTS{alertname='DsrMemberNotReady',alertstate='firing'}[10s])")

@@ -56,7 +56,7 @@ def test_it_is_encrypted_and_its_owners_alone(file):
     """Nobody's id stands in it; what is inside is a container that says what it is."""
     data = file.read_bytes()
     assert b"age-encryption.org/v1" in data[:40]
-    assert b"u-1" not in data
+    assert b"controller_customer_id" not in data
     assert b"LedgerBackup" not in data
     assert 0o600 == stat.S_IMODE(file.stat().st_mode)
     assert [file.name] == [each.name for each in file.parent.iterdir()]
