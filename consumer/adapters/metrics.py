@@ -21,7 +21,7 @@ from consumer.domain.subject import ProjectId
 
 UNLISTED = "unlisted"
 """The label of a project that is not in the settings: its name is whatever a producer wrote."""
-NO_REASON = "none"
+NO_REASON = NO_TYPE = "none"
 POISON = (
     Reason.UNDECODABLE,
     Reason.UNKNOWN_SCHEMA,
@@ -85,7 +85,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("dsr_copies_circuit_open", _G, "1: repeated failure, the org stays away for a while.", ("org",)),
     Metric("dsr_copies_waiting_reason", _G, "1 for the reason why they wait, if they do.", ("org", "reason")),
     # what is said
-    Metric("dsr_outcomes_total", _C, "Durable outcomes.", ("kind", "stage", "reason")),
+    Metric("dsr_outcomes_total", _C, "Durable outcomes.", ("type", "kind", "stage", "reason")),
     Metric("dsr_notices_total", _C, "Durable notices about requests.", ("project", "notice")),
     Metric("dsr_deadline_slack_seconds", _H, "Deadline minus expected erasure; late is 0.", ("stage",), SLACK_S),
     # Kafka
@@ -164,7 +164,8 @@ class PrometheusMeter:
 
         A late one is observed as 0, because OpenMetrics has no valid form for a histogram with negative bounds.
         """
-        self._counts("dsr_outcomes_total", outcome.kind, outcome.stage, outcome.reason or NO_REASON).inc()
+        kind = outcome.entry.request_type if outcome.entry else NO_TYPE
+        self._counts("dsr_outcomes_total", kind, outcome.kind, outcome.stage, outcome.reason or NO_REASON).inc()
         if outcome.notice is not None:
             self._counts("dsr_notices_total", self._listed(outcome.project), outcome.notice).inc()
         if outcome.kind is Kind.STAGE and (slack_ms := outcome.slack_ms) is not None:

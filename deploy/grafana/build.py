@@ -315,7 +315,19 @@ def dashboard(name: str) -> dict[str, Any]:
     """One dashboard as Grafana reads it."""
     title, panels = DASHBOARDS[name]
     source = {"name": "source", "type": "datasource", "query": "prometheus", "label": "Prometheus", "refresh": 1}
-    links = [{"type": "dashboards", "tags": ["amplitude-dsr"], "asDropdown": False, "title": "", "includeVars": True}]
+    links = [
+        {
+            "type": "dashboards",
+            "tags": ["amplitude-dsr"],
+            "asDropdown": False,
+            "title": "",
+            "includeVars": True,
+            "keepTime": True,
+            "targetBlank": False,
+            "icon": "external link",
+            "tooltip": "",
+        }
+    ]
     return {
         "uid": f"amplitude-dsr-{name}",
         "title": title,

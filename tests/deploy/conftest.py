@@ -34,3 +34,8 @@ def reader():
 @pytest.fixture(scope="session")
 def module():
     return lambda name: _or_missing(lambda: tools.module(name))
+
+
+@pytest.fixture(scope="session")
+def packages():
+    return lambda *names: _or_missing(lambda: tools.packages(*names))

@@ -69,5 +69,23 @@ def module(name: str) -> Path:
     return Path(json.loads(done.stdout)["Dir"])
 
 
+@cache
+def packages(*names: str) -> Path:
+    """A folder with these npm packages, `name@version`, and what they need."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise Unavailable("there is no npm")
+    target = CACHE / f"npm-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:12]}"
+    target.mkdir(parents=True, exist_ok=True)
+    with (target / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (target / "done").exists():
+            command = [npm, "install", "--prefix", str(target), "--no-audit", "--no-fund", "--ignore-scripts", *names]
+            if subprocess.run(command, capture_output=True, timeout=BUILD_S).returncode != 0:
+                raise Unavailable(f"npm cannot install {names[0]}: is a registry reachable?")
+            (target / "done").touch()
+    return target
+
+
 def run(program: Path, *arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=120, **more)

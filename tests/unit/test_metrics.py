@@ -86,7 +86,7 @@ def test_what_happened_is_counted():
     assert value(meter, "dsr_amplitude_call_seconds_sum", method="POST") == 0.2
     assert (value(meter, "dsr_batch_ids_sum"), value(meter, "dsr_sent_ids_total", project="shop")) == (100, 100)
     assert value(meter, "dsr_resubmitted_ids_total", project="shop") == 3
-    assert value(meter, "dsr_outcomes_total", kind="stage", stage="scheduled", reason="none") == 1
+    assert value(meter, "dsr_outcomes_total", type="erasure", kind="stage", stage="scheduled", reason="none") == 1
     assert value(meter, "dsr_dead_letters_total", reason="undecodable") == 1
     assert (value(meter, "dsr_commands_total"), value(meter, "dsr_transaction_seconds_count")) == (7, 1)
     assert value(meter, "dsr_restore_seconds_sum") == 1.5
