@@ -80,7 +80,7 @@ def _lead(status: Status) -> Html:
 def _facts(status: Status) -> list[tuple[str, str, str]]:
     stream = status.stream
     if stream is None:
-        return [("", number(len(status.discovery)), "projects")]
+        return _found(status.discovery)
     at_risk, breached = status.in_danger(Danger.AT_RISK), status.in_danger(Danger.BREACHED)
     return [
         ("", number(status.open), "open requests"),
@@ -89,6 +89,18 @@ def _facts(status: Status) -> list[tuple[str, str, str]]:
         ("wait" if at_risk else "", number(at_risk), "deadlines at risk"),
         ("bad" if breached else "", number(breached), "deadlines missed"),
         ("", number(stream.closed), "closed, remembered"),
+    ]
+
+
+def _found(rows: Sequence[DiscoveryRow]) -> list[tuple[str, str, str]]:
+    refused, dirty = sum(row.refused_hours for row in rows), sum(row.dirty_fields for row in rows)
+    return [
+        ("", number(len(rows)), "projects seen"),
+        ("", number(sum(row.open_hours for row in rows)), "hours to scan"),
+        ("", number(sum(row.scanned_hours for row in rows)), "hours scanned"),
+        ("bad" if refused else "", number(refused), "hours refused"),
+        ("", size(sum(row.scanned_bytes for row in rows)), "of text"),
+        ("wait" if dirty else "", number(dirty), "dirty fields"),
     ]
 
 
@@ -108,7 +120,7 @@ def _sections(status: Status, found: Sequence[Trouble]) -> Iterable[Html]:
         columns = [Column("Stage"), Column("Requests", "number"), Column("", "wide"), Column("Meaning", "meaning")]
         yield _section("Open requests", "", table("Open requests by stage", columns, _cells(rows)))
     if status.lanes:
-        note = "A project is up while its keys are good. The pace is the least time between two calls."
+        note = "Those with anything to do or to follow. The pace is the least time between two calls."
         yield _section("Projects", note, _lanes(status))
     if status.copies:
         yield _section("Copies", "By org. Units are of Amplitude's hourly budget for copies.", _copies(status))

@@ -117,4 +117,5 @@ def test_a_member_that_only_discovers_and_one_that_just_starts_have_pages():
     text = " ".join(Text(page(Status("d-0", "0.1.0", NOW, (), discovery=[SCANNED])).html).texts)
     assert "This member scans exports." in text
     assert "7.0 kB" in text
+    assert "hours to scan" in text
     assert "It waits" in page(Status("dsr-0", "0.1.0", NOW, ("not_in_the_group",))).html
