@@ -63,6 +63,7 @@ def _built(target: Path, build: list[str], directory: Path) -> Path:
 @cache
 def module(name: str) -> Path:
     """The source of a Go module, `path@version`."""
+    CACHE.mkdir(parents=True, exist_ok=True)
     done = subprocess.run([go(), "mod", "download", "-json", name], capture_output=True, timeout=BUILD_S, cwd=CACHE)
     if done.returncode != 0:
         raise Unavailable(f"{name} cannot be had: is a module proxy reachable?")
