@@ -32,7 +32,6 @@ from consumer.discovery.scanning import Later, Scanning
 from consumer.domain.deadline import DAY_MS
 from consumer.domain.discovery.planning import Policy
 from consumer.domain.errors import Fatal, Fault, Reason
-from consumer.domain.hours import HOUR_MS
 from consumer.domain.retry import SCHEDULES, Schedule
 from consumer.domain.subject import ProjectId
 from consumer.ports import Clock
@@ -134,7 +133,7 @@ class DiscoveryStage:
                 rules=rules,
                 partitions=self._settings.kafka.partitions,
                 policy=Policy(discovery.target_mb * 1_000_000, discovery.longest_window_hours),
-                final_after_ms=int(discovery.final_after_hours * HOUR_MS),
+                final_after_ms=discovery.final_after_ms,
                 remember_ms=self._settings.dedupe_days * DAY_MS,
             )
             self._threads = [

@@ -11,6 +11,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from consumer.domain.errors import Fatal, Reason
+from consumer.domain.hours import HOUR_MS
 from consumer.domain.subject import Secret
 from consumer.ports import KeyPair, Region
 from scanner.secret import KEY_VARIABLE, SHORTEST_KEY
@@ -162,6 +163,11 @@ class DiscoverySettings(_Part):
     longest_window_hours: int = Field(default=168, ge=1, description="Hours that one export aims at, at most.")
     grace_s: float = Field(default=5, ge=0, description="Before the first export of a slot that has moved.")
     final_after_hours: float = Field(default=3, ge=0, description="From an upload hour's end until it is complete.")
+
+    @property
+    def final_after_ms(self) -> int:
+        """`final_after_hours` in milliseconds."""
+        return int(self.final_after_hours * HOUR_MS)
 
     def key(self) -> bytes:
         """The secret that fingerprints of values are made with, the same for all workers and for good.

@@ -68,7 +68,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("dsr_amplitude_call_seconds", _H, "From a call's send to its answer.", ("method",), CALL_S),
     Metric("dsr_batch_ids", _H, "Ids in one POST; 100 is a full one.", (), FILL),
     Metric("dsr_sent_ids_total", _C, "Ids sent to Amplitude.", ("project",)),
-    Metric("dsr_resubmitted_ids_total", _C, "Ids sent again because an answer was lost.", ("project",)),
+    Metric("dsr_resubmitted_ids_total", _C, "Ids sent twice: the answer to the first time was lost.", ("project",)),
     Metric("dsr_project_up", _G, "0: parked until a person gives keys or settings; else 1.", ("project",)),
     Metric("dsr_lane_waiting_requests", _G, "Requests for which the lane has something to do.", ("project",)),
     Metric("dsr_lane_in_flight", _G, "Calls whose answer is awaited.", ("project",)),

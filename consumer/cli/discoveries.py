@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -23,8 +24,9 @@ from consumer.cli.sending import ensure, explained
 from consumer.domain.discovery.command import parse
 from consumer.domain.discovery.discovery import ENDS, Stage
 from consumer.domain.errors import Reason, Refused
-from consumer.domain.hours import Hour, hour_of, start_of
+from consumer.domain.hours import DAY_HOURS, Hour, Span, final_from, newest_final_day, start_of, text
 from consumer.domain.hours import parse as parsed_hour
+from consumer.domain.subject import Millis
 
 Fields = dict[str, Any]
 HOUR = "An upload hour in UTC like 2026-06-16T09, or a day like 2026-06-16"
@@ -52,11 +54,23 @@ To = Annotated[
 ]
 
 
-def window(first: int | None, last: int | None) -> tuple[Hour, Hour]:
-    """What was asked for, else the day before today."""
-    today = hour_of(now()) // 24 * 24
-    start = first if first is not None else (last // 24 * 24 if last is not None else today - 24)
-    return Hour(start), Hour(last if last is not None else start // 24 * 24 + 23)
+def window(first: int | None, last: int | None, final_after_ms: int, instant: Millis) -> Span:
+    """What was asked for, else the newest day that is final. A lone `first` means until its day's end; a lone `last`,
+    from its day's beginning.
+    """
+    if first is None and last is None:
+        return newest_final_day(instant, final_after_ms)
+    start = first if first is not None else (last or 0) // DAY_HOURS * DAY_HOURS
+    return Span(Hour(start), Hour(last if last is not None else start // DAY_HOURS * DAY_HOURS + DAY_HOURS - 1))
+
+
+def unfinished(span: Span, final_after_ms: int, instant: Millis) -> str | None:
+    """When the last of these hours can be exported whole, for a remark; None if they all can be now."""
+    final = final_from(span.last, final_after_ms)
+    if final <= instant:
+        return None
+    at = datetime.fromtimestamp(final / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"Amplitude's export of {text(span.last)} is complete from {at} on"
 
 
 def discover(
@@ -77,10 +91,12 @@ def discover(
     embedded: Embedded = False,
     json: AsJson = False,
 ) -> None:
-    """Ask for a project's whole export of some hours to be scanned for personal data: yesterday's, unless you say else.
+    """Ask for a project's whole export of some hours to be scanned for personal data.
 
-    `dsr discover` must run somewhere. Hours that were scanned before are not read
-    again: each counts once in the inventory. What is found: `dsr inventory NAME`.
+    Without --from and --to: the newest day that is final, which is yesterday
+    from three hours after midnight UTC on. `dsr discover` must run somewhere.
+    Hours that were scanned before are not read again: each counts once in the
+    inventory. What is found: `dsr inventory NAME`.
 
     \b
     Examples:
@@ -98,20 +114,23 @@ def discover(
         raise typer.BadParameter("--requested-by is published: name a role or a system, not a person's address")
     if continuous and last is not None:
         raise typer.BadParameter("--continuous has no --to: it goes on until `dsr cancel --discovery`")
-    start, end = window(first, last)
+    connection = connect(settings, use_embedded=embedded)
+    final_after = connection.settings.discovery.final_after_ms
+    span = window(first, last, final_after, now())
     named = first is not None or not continuous
     fields = _command("start", str(uuid4()), project) | {
-        "from_hour": start_of(start) if named else None,
-        "to_hour": None if continuous else start_of(end),
+        "from_hour": start_of(span.first) if named else None,
+        "to_hour": None if continuous else start_of(span.last),
         "continuous": continuous,
         "sample": sample,
         "restart": restart,
         "rules": rules,
         "requested_by": requested_by,
     }
-    connection = connect(settings, use_embedded=embedded)
     _check(connection, fields)
     connection.reach()
+    if not continuous and (complete := unfinished(span, final_after, now())):
+        remark(f"{complete}; the discovery waits for it", DIM)
     with connection.codec() as codec:
         raise typer.Exit(_submit(connection, codec, fields, wait=wait, json=json))
 
@@ -200,7 +219,7 @@ def _moving(*, shown: bool) -> Iterator[Any]:
             if outcome["kind"] == "field":
                 bar.console.print(stories.line(outcome), style=stories.style_of(outcome), highlight=False, markup=False)
             if hours := outcome["hours"]:
-                text = outcome["account"].get("text_scanned", 0) / 1e6
-                bar.update(task, total=hours["total"], completed=hours["total"] - hours["open"], megabytes=text)
+                megabytes = outcome["account"].get("text_scanned", 0) / 1e6
+                bar.update(task, total=hours["total"], completed=hours["total"] - hours["open"], megabytes=megabytes)
 
         yield move

@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from consumer.adapters.amplitude.export import ExportClient
 from consumer.cli import discoveries
-from consumer.cli.options import File
+from consumer.cli.options import File, now
 from consumer.cli.printing import BAD, DIM, err, plural, remark
 from consumer.domain.errors import CallFailed, Fatal, Fault, Reason, Refused
 from consumer.domain.hours import Hour, Span
 from consumer.domain.retry import SCHEDULES
 from consumer.domain.subject import ProjectId
 from consumer.ports import Absence, Access
-from consumer.settings import load
+from consumer.settings import Settings, load
 from scanner.cli import options, progress
 from scanner.cli import scan as scan_files
 from scanner.cli.options import EngineName, GradeName
@@ -62,9 +61,9 @@ def scan(
 ) -> None:
     """Say which fields of these files, or of a project's export, hold which kinds of personal data.
 
-    Values are never shown. With --project the hours, yesterday's unless you say
-    else, are streamed from Amplitude straight into the scanner: nothing is
-    stored, no Kafka is needed, and no inventory is kept.
+    Values are never shown. With --project the hours, those of the newest day
+    that is final unless you say else, are streamed from Amplitude straight into
+    the scanner: nothing is stored, no Kafka is needed, no inventory is kept.
 
     \b
     Examples:
@@ -103,8 +102,11 @@ def scan(
         return
     if files or text:
         raise typer.BadParameter("name files, or --project, not both")
-    told, span = Telling(format, output, allow, baseline, fail_on, min_grade), Span(*discoveries.window(first, last))
-    access = _access(settings, project)
+    told, loaded = Telling(format, output, allow, baseline, fail_on, min_grade), load(settings)
+    access, final_after = _access(loaded, project), loaded.discovery.final_after_ms
+    span = discoveries.window(first, last, final_after, now())
+    if partial := discoveries.unfinished(span, final_after, now()):
+        remark(f"{partial}; what is missing by now is not scanned", DIM)
     with errors_told():
         judgement, origin = told.judgement(), origin_of([f"{project}, {span}"])
         host = HostSettings(tuple(rules or []), engine.value, processes, secret(key_file))
@@ -116,8 +118,8 @@ def scan(
     raise typer.Exit(2 if direct.refused else code)
 
 
-def _access(settings: Path | None, project: str) -> Access:
-    access = load(settings).access(ProjectId(project))
+def _access(settings: Settings, project: str) -> Access:
+    access = settings.access(ProjectId(project))
     if access is None:
         raise Refused(Reason.UNKNOWN_PROJECT, "the settings do not have it, or not both of its keys")
     return access

@@ -15,6 +15,7 @@ from consumer.domain.subject import Millis
 Hour = NewType("Hour", int)
 
 HOUR_MS = 3_600_000
+DAY_HOURS = 24
 FINAL_AFTER_MS = 3 * HOUR_MS
 """An hour is final so long after its end (Amplitude, "Export API": two hours; integrators wait three)."""
 FIRST_HOUR = Hour(16_386 * 24)
@@ -94,6 +95,17 @@ def start_of(hour: Hour) -> Millis:
 def newest_final(now: Millis, final_after_ms: int = FINAL_AFTER_MS) -> Hour:
     """The newest hour whose export is complete."""
     return Hour(hour_of(Millis(now - final_after_ms)) - 1)
+
+
+def newest_final_day(now: Millis, final_after_ms: int = FINAL_AFTER_MS) -> Span:
+    """The newest day in UTC all of whose hours are final: yesterday, but for the first hours after midnight."""
+    end = (newest_final(now, final_after_ms) + 1) // DAY_HOURS * DAY_HOURS
+    return Span(Hour(end - DAY_HOURS), Hour(end - 1))
+
+
+def final_from(hour: Hour, final_after_ms: int = FINAL_AFTER_MS) -> Millis:
+    """From when on the hour's export is complete."""
+    return Millis(start_of(hour) + HOUR_MS + final_after_ms)
 
 
 def text(hour: Hour) -> str:

@@ -83,14 +83,13 @@ def happen(service):
 
 
 def late(service):
-    """Deadlines that are near and past, and an answer that is lost for good: without a marker nothing proves a POST."""
+    """Deadlines that are near and past; and a lost answer, whose batch is in the list: its ids are sent again."""
     dsr("submit", "erase", "-p", "shop", "-u", "u-20", "--submitted", "20d")
     dsr("submit", "erase", "-p", "shop", "-u", "u-21", "--submitted", "3d", "--deadline", "1d")
     service.fires("DsrDeadlineAtRisk", "DsrDeadlineBreached")
-    for kind in ("marker_missing", "applied_drop"):
-        service.fault(kind=kind, method="POST", app="shop", count=1)
-    dsr("submit", "erase", "-p", "shop", "-u", "u-22")
-    service.fires("DsrIdsResubmitted")
+    service.fault(kind="applied_drop", method="POST", app="game", count=1)
+    dsr("submit", "erase", "-p", "game", "-u", "u-22")
+    service.fires("DsrIdsResubmitted game")
 
 
 def scan_in_vain(service):
