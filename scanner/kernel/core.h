@@ -5,6 +5,7 @@
  *   text.h      inside one JSON string: its end, its escapes, its UTF-8, its shape
  *   paths.c     (parent, key) -> number
  *   nominate.c  values -> masks: which rules may match
+ *   known.c     values that came lately: they need no masks
  *   memo.c      (bytes, context) -> what was decided
  *   hot.c       values that are judged alike; fingerprints
  *   counters.c  (event type, path, type) -> events, per line, and distinct values
@@ -48,7 +49,7 @@ typedef enum {
 enum {
     MAX_DEPTH = 48,
     MAX_KEY = 1024,           /* bytes of a decoded key; lines with a longer one are refused */
-    MAX_MEMO_VALUE = 4096,    /* longer values are decided each time */
+    MAX_MEMO_VALUE = 4096,    /* longer values are decided each time: nothing of them is kept */
     MAX_EVENT_TYPE = 4096,    /* bytes; lines with a longer event type are refused */
     MAX_MASK_WORDS = 8,
     MAX_PATHS = 1 << 19,
@@ -151,10 +152,17 @@ typedef struct {
     int full;
 } memo;
 
+enum { WAYS = 4 };
+typedef struct { u64 tag, result; } known_entry; /* tag 0: nobody */
+typedef struct { known_entry ways[WAYS]; } known_set;
+typedef struct { known_set *sets; } known;
+typedef struct { u64 tag; u32 set; } known_place;
+
 typedef struct {
     const u8 *text;
     u32 size, path;
     u8 number, high, emits, own; /* high: holds a byte >= 0x80; own: the text is ours, not the caller's line */
+    known_place place;
 } job;
 
 typedef struct {
@@ -216,6 +224,7 @@ typedef struct {
 typedef struct { u8 *bytes; size_t size, used; } scratch;
 
 #define LASTING (1u << 31) /* in a token */
+#define NO_TOKEN UINT32_MAX /* of a hot value, which has a fingerprint instead */
 
 typedef struct { u64 *all; u32 count, capacity; } prints; /* a token is the place of its value's first fingerprint */
 
@@ -229,6 +238,7 @@ struct kernel {
     questions ask;
     walk_line walk;
     path_table paths;
+    known known;
     memo memo;
     counters counters;
     type_table types;
@@ -254,8 +264,10 @@ struct kernel {
     job jobs[BATCH];
     u64 *masks;
     run_task *tasks; /* room for every automaton on every job */
-    u32 job_count, task_count;
-    u16 order[BATCH]; /* of the jobs, by length */
+    u32 job_count, open_count, task_count;
+    u16 open[BATCH];  /* the jobs of which nothing is known */
+    u16 order[BATCH]; /* those by length */
+    u64 results[BATCH];
     scratch text;    /* un-escaped values of the jobs */
     scratch key;     /* the current un-escaped key */
     scratch derived; /* percent- and base64-decoded text */
@@ -296,6 +308,15 @@ void paths_free(path_table *t);
 /* Number of (parent, key), learned first if new. STATUS_REFUSED: no room. */
 status path_of_key(kernel *k, u32 parent, const u8 *key, u32 size, int plain, u32 *out);
 status path_of_elements(kernel *k, u32 parent, u32 *out);
+
+status known_init(known *t);
+void known_free(known *t);
+void known_clear(known *t);
+/* Where the value would be, on its way to the cache */
+known_place known_place_of(const known *t, u64 seed, const u8 *value, u32 size, u32 context, u32 number);
+int known_find(known *t, known_place at, u64 *result);
+/* The value is not there, unless its result may be another now */
+void known_add(known *t, known_place at, u64 result);
 
 status memo_init(memo *m, u32 capacity);
 void memo_free(memo *m);

@@ -160,6 +160,7 @@ status kernel_scan(kernel *k, const u8 *start, const u8 *end, const u8 *limit, u
 }
 
 void kernel_forget(kernel *k) {
+    known_clear(&k->known);
     memo_clear(&k->memo);
     k->passing.count = 0;
 }
@@ -204,7 +205,7 @@ static status init(kernel *k, const options *o) {
     k->masks = malloc((size_t)BATCH * k->tables.mask_words * sizeof *k->masks);
     k->tasks = malloc((size_t)BATCH * (k->tables.bank_count + 2) * sizeof *k->tasks);
     if (!k->tasks || !k->event_type_key || !k->event_time_key || !k->hits || !k->seen || !k->masks) return STATUS_NO_MEMORY;
-    if (paths_init(&k->paths, o->paths) || memo_init(&k->memo, o->memo)) return STATUS_NO_MEMORY;
+    if (known_init(&k->known) || paths_init(&k->paths, o->paths) || memo_init(&k->memo, o->memo)) return STATUS_NO_MEMORY;
     return counters_init(&k->counters, o->paths, o->event_types) || types_init(&k->types, o->event_types);
 }
 
@@ -225,6 +226,7 @@ void kernel_free(kernel *k) {
     if (!k) return;
     tables_free(&k->tables);
     paths_free(&k->paths);
+    known_free(&k->known);
     memo_free(&k->memo);
     counters_free(&k->counters);
     types_free(&k->types);

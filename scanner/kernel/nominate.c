@@ -267,15 +267,18 @@ INLINED void run_tasks(const kernel *k, const automaton *main) {
     }
 }
 
-/* The numbers of the jobs by the length of their texts */
+enum { LONG = 127 };
+
+static u32 length_of(const kernel *k, u32 job) { return k->jobs[job].size < LONG ? k->jobs[job].size : LONG; }
+
+/* The numbers of the open jobs by the length of their texts */
 static void order_by_length(kernel *k) {
-    enum { LONG = 127 };
     u16 starts[LONG + 2] = {0};
-    for (u32 i = 0; i < k->job_count; i++) starts[(k->jobs[i].size < LONG ? k->jobs[i].size : LONG) + 1]++;
+    for (u32 i = 0; i < k->open_count; i++) starts[length_of(k, k->open[i]) + 1]++;
     for (u32 length = 1; length <= LONG; length++) starts[length] = (u16)(starts[length] + starts[length - 1]);
     u32 first_long = starts[LONG];
-    for (u32 i = 0; i < k->job_count; i++) k->order[starts[k->jobs[i].size < LONG ? k->jobs[i].size : LONG]++] = (u16)i;
-    for (u32 i = first_long + 1; i < k->job_count; i++) { /* there are few */
+    for (u32 i = 0; i < k->open_count; i++) k->order[starts[length_of(k, k->open[i])]++] = k->open[i];
+    for (u32 i = first_long + 1; i < k->open_count; i++) { /* there are few */
         u16 number = k->order[i];
         u32 at = i;
         for (; at > first_long && k->jobs[k->order[at - 1]].size > k->jobs[number].size; at--) k->order[at] = k->order[at - 1];
@@ -298,46 +301,68 @@ static void add_tasks(kernel *k, u32 number) {
 }
 
 static void run_automata(kernel *k) {
-    memset(k->masks, 0, (size_t)k->job_count * k->tables.mask_words * sizeof *k->masks);
+    for (u32 i = 0; i < k->open_count; i++) memset(mask_of(k, k->open[i]), 0, k->tables.mask_words * sizeof *k->masks);
     k->task_count = 0;
     order_by_length(k);
-    for (u32 i = 0; i < k->job_count; i++) k->tasks[k->task_count++] = (run_task){&k->tables.main, k->order[i]};
+    for (u32 i = 0; i < k->open_count; i++) k->tasks[k->task_count++] = (run_task){&k->tables.main, k->order[i]};
     run_tasks(k, &k->tables.main);
     k->task_count = 0;
-    for (u32 i = 0; i < k->job_count; i++) add_tasks(k, k->order[i]);
+    for (u32 i = 0; i < k->open_count; i++) add_tasks(k, k->order[i]);
     run_tasks(k, NULL);
 }
 
-static status decide(kernel *k, const job *j, const u64 *mask) {
+static status decide(kernel *k, const job *j, const u64 *mask, u64 *result) {
     u32 context = k->paths.entries[j->path].context;
-    u64 hash = memo_hash(k->seed, j->text, j->size, context, j->number), result;
-    const memo_entry *known = memo_find(&k->memo, hash, j->text, j->size, context, j->number);
-    if (LIKELY(known != NULL)) {
-        result = known->result;
-    } else {
-        if (k->ask.decide(k->ask.owner, j->text, j->size, mask, context, &result)) return STATUS_CALLBACK;
-        memo_add(&k->memo, hash, j->text, j->size, context, j->number, result);
+    u64 hash = memo_hash(k->seed, j->text, j->size, context, j->number);
+    const memo_entry *found = memo_find(&k->memo, hash, j->text, j->size, context, j->number);
+    if (found) {
+        *result = found->result;
+        return STATUS_OK;
     }
-    return hit_add(k, (hit){.path = j->path, .result = result});
+    if (k->ask.decide(k->ask.owner, j->text, j->size, mask, context, result)) return STATUS_CALLBACK;
+    memo_add(&k->memo, hash, j->text, j->size, context, j->number, *result);
+    return STATUS_OK;
 }
 
-static status judge(kernel *k, const job *j, u64 *mask) {
-    u32 hot;
-    status s = hot_verdict(k, j, mask, &hot);
-    if (s) return s;
-    if (!hot) return j->emits || any(mask, k->tables.mask_words) ? decide(k, j, mask) : STATUS_OK;
-    return hit_add(k, (hit){j->path, j->size, hot, fingerprint(k->print_key, j->text, j->size), j->text});
+static status judge(kernel *k, const job *j, u64 *mask, u64 *result) {
+    u32 hot, words = k->tables.mask_words;
+    status s = find_readings(&k->tables, &k->derived, j->text, j->size, j->high, j->emits, mask);
+    *result = 0;
+    if (s || !(j->emits || any(mask, words))) return s;
+    if ((s = hot_verdict(k, j, mask, &hot))) return s;
+    if (hot) *result = (u64)NO_TOKEN << 32 | hot;
+    else if (j->emits || any(mask, words)) s = decide(k, j, mask, result);
+    return s;
+}
+
+/* Of which of the jobs nothing is known. A hot value's text is kept until the line is counted: so it is none of ours. */
+static void recall(kernel *k) {
+    k->open_count = 0;
+    for (u32 i = 0; i < k->job_count; i++) {
+        const job *j = &k->jobs[i];
+        if (known_find(&k->known, j->place, &k->results[i]) && !(j->own && k->results[i] >> 32 == NO_TOKEN)) continue;
+        k->open[k->open_count++] = (u16)i;
+    }
+}
+
+static status hit_of(kernel *k, const job *j, u64 result) {
+    if (LIKELY(!(u32)result)) return STATUS_OK;
+    if (result >> 32 != NO_TOKEN) return hit_add(k, (hit){.path = j->path, .result = result});
+    return hit_add(k, (hit){j->path, j->size, (u32)result, fingerprint(k->print_key, j->text, j->size), j->text});
 }
 
 status nominate_batch(kernel *k) {
+    status s = STATUS_OK;
+    recall(k);
     run_automata(k);
-    for (u32 i = 0; i < k->job_count; i++) {
-        const job *j = &k->jobs[i];
-        u64 *mask = mask_of(k, i);
-        status s = find_readings(&k->tables, &k->derived, j->text, j->size, j->high, j->emits, mask);
-        if (!s && (j->emits || any(mask, k->tables.mask_words))) s = judge(k, j, mask);
-        if (s) return s;
+    for (u32 i = 0; i < k->open_count && !s; i++) {
+        u32 number = k->open[i];
+        const job *j = &k->jobs[number];
+        s = judge(k, j, mask_of(k, number), &k->results[number]);
+        if (!s && j->size <= MAX_MEMO_VALUE) known_add(&k->known, j->place, k->results[number]);
     }
+    for (u32 i = 0; i < k->job_count && !s; i++) s = hit_of(k, &k->jobs[i], k->results[i]);
+    if (s) return s;
     k->job_count = 0;
     k->text.used = 0;
     return STATUS_OK;

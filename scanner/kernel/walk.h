@@ -54,6 +54,7 @@ static inline void mark_seen(kernel *k, path_entry *e, u32 path) {
 }
 
 static inline status wait_for_mask(kernel *k, job j) {
+    j.place = known_place_of(&k->known, k->seed, j.text, j.size, k->paths.entries[j.path].context, j.number);
     k->jobs[k->job_count++] = j;
     return LIKELY(k->job_count < BATCH) ? STATUS_OK : nominate_batch(k);
 }
@@ -123,7 +124,7 @@ static inline status string_value(kernel *k, u32 path, const u8 *text, const u8 
     u32 emits = e->flags & PATH_EMITS;
     if (!emits && skipped(k, text, (u32)size, features)) return STATUS_OK;
     u8 own = features & HAS_ESCAPE ? 1 : 0;
-    return wait_for_mask(k, (job){text, (u32)size, path, 0, (u8)high, (u8)emits, own});
+    return wait_for_mask(k, (job){text, (u32)size, path, 0, (u8)high, (u8)emits, own, {0, 0}});
 }
 
 static inline status number_value(kernel *k, u32 path, const u8 *text, const u8 *end) {
@@ -131,7 +132,7 @@ static inline status number_value(kernel *k, u32 path, const u8 *text, const u8 
     mark_seen(k, e, path);
     u32 emits = e->flags & PATH_EMITS, size = (u32)(end - text);
     if (!emits && size < 9 && k->tables.skips & SKIP_SHORT_NUMBER) return STATUS_OK;
-    return wait_for_mask(k, (job){text, size, path, 1, 0, (u8)emits, 0});
+    return wait_for_mask(k, (job){text, size, path, 1, 0, (u8)emits, 0, {0, 0}});
 }
 
 /* A key that is not the expected one: decode, look up, learn. */

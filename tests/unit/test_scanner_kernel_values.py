@@ -452,3 +452,41 @@ def test_a_specimen_may_have_several_rows():
     expected = Sketch.of(map(fingerprint, HOT[Kind.IPV4])).to_bytes()
     assert [(1, expected), (3, expected)] == sorted((row[3], row[9]) for row in caller.kernel.take()["counters"])
     assert {0, 1} == {told.row for told in caller.firsts}
+
+
+def mixed(chance: random.Random, count: int) -> list[str]:
+    """Lines of values that come again, in two fields: clean, decided, hot, escaped, numbers, long ones."""
+    texts = [*all_hot(), *(b"plain %d" % number for number in range(90)), *(b"x%d" % n + b"-" * 5000 for n in range(3))]
+    lines = []
+    for _ in range(count):
+        values = [json.dumps(chance.choice(texts).decode()) for _ in range(chance.randrange(9))]
+        values += [str(chance.randrange(10**9, 10**9 + 40)) for _ in range(chance.randrange(3))]
+        written = [
+            each.replace("0", "\\u0030") if chance.random() < 0.2 and each[0] == '"' else each for each in values
+        ]
+        lines.append(json.dumps({chance.choice("ab"): None})[:-5] + f"[{','.join(written)}]}}")
+    return lines
+
+
+def test_a_value_that_came_before_counts_as_if_it_came_for_the_first_time():
+    """However it was known: after each line, one of two callers is made to forget."""
+    lines, hot = mixed(random.Random(9), 400), frozenset(all_hot())
+    lasting, forgetting = (
+        Caller(
+            lambda value: [MAIL] if value in hot else [CARD, MAIL] if b"1" in value else [],
+            emits=lambda path: path[:1] == ("a",),
+            specimen=lambda kind: [MAIL],
+            hot=hot_bits(packed.Bits().address),
+        )
+        for _ in range(2)
+    )
+    lasting.scan(*lines)
+    for line in lines:
+        forgetting.scan(line)
+        forgetting.reset_memo()
+    places, expected = ([(line, path) for line, path, *_ in each.traced] for each in (lasting, forgetting))
+    assert places == expected
+    assert len(places) > 500
+    assert len(lasting.decided) < len(forgetting.decided) / 3
+    expected, got = forgetting.kernel.take(), lasting.kernel.take()
+    assert (expected["counters"], expected["seen"]) == (got["counters"], got["seen"])

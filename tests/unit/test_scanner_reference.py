@@ -1,10 +1,13 @@
 """One line, the plain way: every key, string and number, whatever odd JSON it is."""
 
 import json
+import random
 
 import pytest
 
-from scanner.reference import ANY, line_hits
+from scanner import reference
+from scanner.reference import ANY, line_hits, told_by
+from tests.fakes import json_lines
 from tests.fakes.scanner_rules import meaning
 
 MAIL, VISA, SSN = "ana@example.com", "4111111111111111", "536904399"
@@ -123,3 +126,21 @@ def test_a_document_in_a_string_is_found_in_the_field_that_holds_it():
 def test_a_long_line_is_read_to_its_end():
     line = json.dumps({"a": "x" * 3_000_000, "b": ["y"] * 10_000, "c": MAIL})
     assert [(("c",), "EMAIL", MAIL)] == located(line)
+
+
+def test_what_an_event_tells_is_the_same_read_quickly_or_plainly(monkeypatch):
+    """The strict parser may refuse a line, but never read it otherwise."""
+    chance, told = (
+        random.Random(26),
+        ('"a"', '"b\\u0041"', "7", "null", '["c"]', '"\\ud800"', '"d"', "NaN", '{"library": "e"}'),
+    )
+    lines = json_lines.hostile(chance, 1_000)
+    for _ in range(1_000):
+        keys = [chance.choice(("library", "event_time", "\\u006cibrary", "x")) for _ in range(chance.randrange(5))]
+        lines.append(("{" + ",".join(f'"{key}":{chance.choice(told)}' for key in keys) + "}").encode())
+    quick = [told_by(line, "library", "x") for line in lines]
+    read = sum(reference._quickly(line, "library") != [] for line in lines)
+    monkeypatch.setattr(reference, "_quickly", lambda *_: [])
+    assert quick == [told_by(line, "library", "x") for line in lines]
+    assert 500 < read < len(lines)
+    assert 200 < sum(library != "" for _, (library, _) in quick)
