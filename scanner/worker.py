@@ -8,6 +8,7 @@ What it answers is pickled: for each member a `Step` for each frame of content, 
 
 from __future__ import annotations
 
+import gc
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -112,6 +113,7 @@ def _work(scanner: _Scanner, factory: Factory[Any]) -> Result | Failed:
     try:
         with in_our_words():
             engine = factory()
+            gc.freeze()  # rules and tables live as long as the process: no collection looks at them again
             while scanner.member(engine):
                 pass
             return Result(engine.take())

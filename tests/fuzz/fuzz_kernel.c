@@ -17,7 +17,7 @@ enum { EDGES = 1 << 16, CORPUS = 4096, INPUT = 4096, LIVES = 500, TAKEN = 300 };
 
 /* ---- coverage ------------------------------------------------------------------------------------------------- */
 
-static u8 edges[EDGES], known[EDGES];
+static u8 edges[EDGES], seen_edges[EDGES];
 static u32 previous;
 
 void __sanitizer_cov_trace_pc(void) {
@@ -39,15 +39,15 @@ static u32 news(void) {
             continue;
         }
         u8 bits = often(edges[i]);
-        found += (bits & ~known[i]) != 0;
-        known[i] |= bits;
+        found += (bits & ~seen_edges[i]) != 0;
+        seen_edges[i] |= bits;
     }
     return found;
 }
 
 static u32 reached(void) {
     u32 count = 0;
-    for (u32 i = 0; i < EDGES; i++) count += known[i] != 0;
+    for (u32 i = 0; i < EDGES; i++) count += seen_edges[i] != 0;
     return count;
 }
 
