@@ -3,14 +3,14 @@
  *
  * A set is one cache line of WAYS entries. What is found moves one place forward, what is new takes the last place: so
  * values that never come again push out only each other. An entry is not the value but 64 bits of its hash, in the set
- * that 15 bits of an independent hash name: two values are taken for one with a chance of 2^-64 a comparison, and the
+ * that 16 bits of an independent hash name: two values are taken for one with a chance of 2^-64 a comparison, and the
  * seed is random, so nobody can prepare two. Pure: forgetting it changes nothing but the time taken. */
 #include "core.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETS = 1 << 15 };
+enum { SETS = 1 << 16 };
 
 status known_init(known *t) {
     t->sets = aligned_alloc(sizeof *t->sets, SETS * sizeof *t->sets);
