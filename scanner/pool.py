@@ -6,6 +6,7 @@ what one inflate needs. Nothing is stored on disk.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ class Here:
         self._limits, self._books = limits, books
         with in_our_words():
             self._engine = factory()
+        gc.freeze()  # rules and tables are many objects and live on: no collection of the scan looks at them
 
     def scan(self, source: int, member: Member, layer: int) -> None:
         """Scan a member."""
@@ -137,7 +139,8 @@ class Here:
             return [self._engine.take()]
 
     def end(self) -> None:
-        """Nothing to end."""
+        """What was there before the scan is collected as before."""
+        gc.unfreeze()
 
 
 def _read(number: int, source: Source, scanner: Scanner, books: Books, limits: Limits) -> Stream:

@@ -61,10 +61,10 @@ enum {
 /* ---- packed automata ---------------------------------------------------------------------------------------- */
 
 typedef struct {
-    u32 *table; /* a state is the place of its row in here; column: byte class. Behind main's columns is what it says. */
+    u16 *table;   /* rows of 1 << shift; in main's, what the state says, then as everywhere: the next state by byte class */
     u64 *accepts; /* masks of the states >= accept0 */
-    u32 width, columns, accept0, start;
-    u8 classes[256];
+    u32 shift, accept0, start;
+    u16 classes[256]; /* places in a row, those of usual bytes first: a state then is one cache line or two */
 } automaton;
 
 enum { SKIP_TIMESTAMP = 1, SKIP_UUID = 2, SKIP_SHORT = 4, SKIP_SHORT_NUMBER = 8 };

@@ -9,19 +9,19 @@
 enum { LANES = 4, MIN_BASE64 = 16, PAD = '"' };
 
 static inline u32 step(const automaton *a, u32 state, u8 c) {
-    return a->table[state + a->classes[c]];
+    return a->table[((size_t)state << a->shift) + a->classes[c]];
 }
 
 /* Main says something at every other byte, a bank hardly ever. So what main says is united without asking whether it is
  * anything, and the masks of the others are looked up where they accept. */
 static inline u64 speech_of(const automaton *main, size_t state) {
     u64 said;
-    memcpy(&said, &main->table[state + main->columns], sizeof said);
+    memcpy(&said, &main->table[state << main->shift], sizeof said);
     return said;
 }
 
 static void add_mask(u64 *mask, const automaton *a, u32 state, u32 words) {
-    const u64 *accepted = a->accepts + (size_t)((state - a->accept0) / a->width) * words;
+    const u64 *accepted = a->accepts + (size_t)(state - a->accept0) * words;
     for (u32 i = 0; i < words; i++) mask[i] |= accepted[i];
 }
 
@@ -217,7 +217,7 @@ INLINED void step_all(lanes *l, const u32 from, const automaton *main, size_t at
 #pragma GCC unroll 4
     for (u32 i = from; i < LANES; i++) {
         const automaton *a = main ? main : l->a[i];
-        l->state[i] = a->table[l->state[i] + a->classes[l->text[i][at]]];
+        l->state[i] = a->table[(l->state[i] << a->shift) + a->classes[l->text[i][at]]];
         if (main) l->said[i] |= speech_of(main, l->state[i]);
         else accepted |= l->state[i] >= a->accept0;
     }

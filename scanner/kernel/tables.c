@@ -23,15 +23,28 @@ static u32 number_at(const u8 *p, u32 index) {
     return x;
 }
 
-enum { SPEECH = 2 }; /* columns of 32 bits that hold what main says */
+enum { SPEECH = 4, LINE = 64 }; /* places in a row of main that hold what it says; bytes of a cache line */
 
-static const char *fill(automaton *a, const u8 *table, u32 states, u32 shift) {
+/* Where each class stands in a row; behind `first` */
+static u32 place_columns(u16 *places, const u8 *classes, u32 first) {
+    static const u8 usual[] = "0123456789etaoinsrlcdhmupgbfyvkwxjqz-./: _%&=?+@,ETAOINSRLCDHMUPGBFYVKWXJQZ";
+    u32 next = first;
+    memset(places, 0xFF, 256 * sizeof *places);
+    for (u32 i = 0; i < sizeof usual - 1 + 256; i++) {
+        u8 class = classes[i < sizeof usual - 1 ? usual[i] : i - (sizeof usual - 1)];
+        if (places[class] == UINT16_MAX) places[class] = (u16)next++;
+    }
+    return next;
+}
+
+static const char *fill(automaton *a, const u8 *table, u32 states, u32 shift, const u16 *places) {
     for (u32 state = 0; state < states; state++)
-        for (u32 column = 0; column < a->columns; column++) {
+        for (u32 column = 0; column < 1u << shift; column++) {
             u16 next;
+            if (places[column] == UINT16_MAX) continue;
             memcpy(&next, table + 2 * (((size_t)state << shift) + column), sizeof next);
             if (next >= states) return "an automaton leads to a state that is not there";
-            a->table[(size_t)state * a->width + column] = next * a->width;
+            a->table[((size_t)state << a->shift) + places[column]] = next;
         }
     return NULL;
 }
@@ -43,22 +56,24 @@ static const char *read_automaton(automaton *a, reader *r, u32 mask_words, u32 s
     u32 states = number_at(head, 0), shift = number_at(head, 1), accept0 = number_at(head, 2), start = number_at(head, 3);
     if (shift > 8 || states == 0 || states > 65536) return "an automaton has an impossible size";
     if (accept0 > states || start >= states) return "an automaton has an impossible state";
-    memcpy(a->classes, classes, 256);
-    for (u32 i = 0; i < 256; i++) {
+    for (u32 i = 0; i < 256; i++)
         if (classes[i] >> shift) return "an automaton has an impossible class";
-        if (classes[i] >= a->columns) a->columns = classes[i] + 1u;
-    }
     size_t cells = (size_t)states << shift, masks = (size_t)(states - accept0) * mask_words;
     const u8 *table = take(r, 2 * cells), *accepts = take(r, 8 * masks);
     if (!table || !accepts) return "the tables are cut off";
-    a->width = a->columns + speech;
-    a->accept0 = accept0 * a->width;
-    a->start = start * a->width;
-    a->table = calloc((size_t)states * a->width + 1, sizeof *a->table);
+    u16 places[256];
+    u32 width = place_columns(places, classes, speech);
+    for (u32 i = 0; i < 256; i++) a->classes[i] = places[classes[i]];
+    while (1u << a->shift < width) a->shift++;
+    a->accept0 = accept0;
+    a->start = start;
+    size_t size = (((size_t)states << a->shift) * sizeof *a->table + LINE - 1) / LINE * LINE;
+    a->table = aligned_alloc(LINE, size);
     a->accepts = malloc(8 * masks + 1);
     if (!a->table || !a->accepts) return "no memory";
+    memset(a->table, 0, size);
     memcpy(a->accepts, accepts, 8 * masks);
-    return fill(a, table, states, shift);
+    return fill(a, table, states, shift, places);
 }
 
 static const char *read_header(tables *t, reader *r) {
@@ -81,13 +96,13 @@ static const char *read_header(tables *t, reader *r) {
     return NULL;
 }
 
-/* Main accepts with one word, its own; it is put behind each row, so that nobody asks whether a state accepts. */
+/* Main accepts with one word, its own; it is put before each row, so that nobody asks whether a state accepts. */
 static const char *spread(tables *t, u32 states) {
     const automaton *a = &t->main;
     u64 known = t->bank_count + MAIN_BANKS < 64 ? (1ull << (t->bank_count + MAIN_BANKS)) - 1 : ~0ull;
-    for (u32 i = 0, state = a->accept0; i < states; i++, state += a->width) {
+    for (u32 i = 0, state = a->accept0; i < states; i++, state++) {
         if (a->accepts[i] & ~known) return "there is a gate without a bank";
-        memcpy(&a->table[state + a->columns], &a->accepts[i], sizeof a->accepts[i]);
+        memcpy(&a->table[(size_t)state << a->shift], &a->accepts[i], sizeof a->accepts[i]);
     }
     return NULL;
 }
