@@ -64,8 +64,9 @@ class _Numbered(Generic[_Thing]):
 class NativeEngine:
     """Counts the findings of whole JSON lines. One for each scanner process; not thread-safe.
 
-    Memory: the kernel's memo of decided values (a million, then it is emptied), its tables of field paths (131,072) and
-    of event types (4,096; a line with one more of either goes to the plain engine), and what the recorder holds.
+    Memory: the kernel's memo of decided values (a million, then it is emptied), 4 MB of what came lately, its tables of
+    field paths (131,072) and of event types (4,096; a line with one more of either goes to the plain engine), and what
+    the recorder holds.
     """
 
     name = "native"
