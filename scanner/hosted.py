@@ -7,11 +7,13 @@ whoever sends an archive is slowed down to the scanner's pace, and memory does n
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
 from scanner.errors import Fault, ScanError, Stopped
@@ -90,8 +92,9 @@ class ScannerHost:
 
     async def _begin(self) -> None:
         self._stale = False
+        command = (sys.executable, "-P", "-m", "scanner.host")
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "scanner.host", stdin=PIPE, stdout=PIPE, limit=1 << 20
+            *command, stdin=PIPE, stdout=PIPE, limit=1 << 20, env=os.environ | {"PYTHONPATH": _paths()}
         )
         self._write(Kind.HELLO, pickle.dumps(self._settings))
         frame = await self._read()
@@ -178,3 +181,8 @@ def _failure(frame: Frame) -> ScanError:
 
 def _unheard(*_: Any) -> None:
     """Nobody asked for the progress."""
+
+
+def _paths() -> str:
+    """Where this process finds its modules: the host must be of the same code, whatever folder it is started in."""
+    return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)

@@ -50,6 +50,17 @@ async def started(processes=1, **more):
     return await ScannerHost.start(HostSettings((), "auto", processes, KEY)._replace(**more))
 
 
+async def test_the_host_is_of_the_code_that_starts_it_whatever_the_folder_holds(tmp_path, monkeypatch):
+    """A clone of this repository, say, whose kernel was never built; or another's trap."""
+    (tmp_path / "scanner").mkdir()
+    for name in ("__init__.py", "host.py"):
+        (tmp_path / "scanner" / name).write_text("raise SystemExit(9)\n")
+    monkeypatch.chdir(tmp_path)
+    host = await started()
+    await host.close()
+    assert host.engine == make_engine(Wanted(load(), "auto", 1, KEY)).name
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 async def test_the_summary_is_that_of_a_scan_in_this_process(processes):
     host = await started(processes)
