@@ -139,7 +139,7 @@ class Here:
             return [self._engine.take()]
 
     def end(self) -> None:
-        """What was there before the scan is collected as before."""
+        """What was there before the scan is collected again, even what the caller had frozen."""
         gc.unfreeze()
 
 

@@ -106,7 +106,7 @@ def scan(
     access, final_after = _access(loaded, project), loaded.discovery.final_after_ms
     span = discoveries.window(first, last, final_after, now())
     if partial := discoveries.unfinished(span, final_after, now()):
-        remark(f"{partial}; what is missing by now is not scanned", DIM)
+        remark(f"{partial}; what has not come by now is not scanned", DIM)
     with errors_told():
         judgement, origin = told.judgement(), origin_of([f"{project}, {span}"])
         host = HostSettings(tuple(rules or []), engine.value, processes, secret(key_file))

@@ -54,7 +54,7 @@ def _is_valid(text: str, region: str | None) -> bool:
 
 
 def _is_national(text: str, regions: Iterable[str]) -> bool:
-    """Valid as dialled in one of them. The library takes 40 µs to say no for a region; a look at its plan, one."""
+    """Valid as dialled in one of them. The library takes some 30 µs to say no for a region; a look at its plan, one."""
     plain = _PLAIN.fullmatch(text) is not None
     digits = _digits(text) if plain else ""
     return any(_is_valid(text, region) for region in regions if not plain or _may_be_of(region)(digits) is not None)
