@@ -105,6 +105,11 @@ class Evidence:
             last_hour=max(self.last_hour, other.last_hour),
         )
 
+    def __reduce__(self) -> tuple[type[Evidence], tuple[Any, ...]]:
+        """Pickled as a call, which is quicker than field by field: each scanner process sends thousands back."""
+        shown = self.shapes, self.first_hour, self.last_hour
+        return Evidence, (self.hits, self.reasons, self.via, self.distinct, *shown)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON: flags by name, fingerprints in hexadecimal, the sketch in base64. Equal evidence, equal JSON."""
         return {

@@ -14,6 +14,7 @@ _READ = 1_000  # characters of a text that are looked at
 _SHOWN = frozenset(" .,:;@/-_+()#")
 _COUNTED = 3  # runs from this length on
 _RUN = re.compile(r"(.)\1*")
+_LONG_RUN = re.compile(rf"(.)\1{{{_COUNTED - 1},}}")
 _ID = re.compile(r"[0-9]+|[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 
 
@@ -22,15 +23,21 @@ def shape(text: str) -> str:
 
     Letters become `a`, digits `9`, a little punctuation stays, all else is `·`. Of the value only lengths are left.
     """
+    marks = text[:_READ].translate(_MARKS)
+    shown = _LONG_RUN.sub(_counted, marks)
+    if len(shown) <= LONGEST_SHAPE - len(CUT):
+        return shown + CUT if len(text) > _READ else shown
     shown = ""
-    for run in _RUN.finditer(text[:_READ].translate(_MARKS)):
-        part = run[0]
-        if len(part) >= _COUNTED:
-            part = f"{part[0]}{{{len(part)}}}"
+    for run in _RUN.finditer(marks):  # to cut between two runs
+        part = _counted(run) if len(run[0]) >= _COUNTED else run[0]
         if len(shown) + len(part) > LONGEST_SHAPE - len(CUT):
-            return shown + CUT
+            break
         shown += part
-    return shown + CUT if len(text) > _READ else shown
+    return shown + CUT
+
+
+def _counted(run: re.Match[str]) -> str:
+    return f"{run[1]}{{{len(run[0])}}}"
 
 
 def _mark(character: str) -> str:

@@ -106,13 +106,15 @@ def scan(
     """
     books = Books(_total(sources), progress)
     scanner = Here(engine, limits, books) if processes <= 1 else Crew(engine, processes, limits, buffer, books)
+    gc.freeze()  # rules and tables are many objects and live on: no collection of the scan looks at them
     try:
         streams = tuple(_read(number, source, scanner, books, limits) for number, source in enumerate(sources))
         first, *others = scanner.results()
+        for other in others:
+            first = first.merge(other)
     finally:
+        gc.unfreeze()  # what was there before is collected again, even what the caller had frozen
         scanner.end()
-    for other in others:
-        first = first.merge(other)
     return Scan(first, books.account, streams)
 
 
@@ -125,7 +127,6 @@ class Here:
         self._limits, self._books = limits, books
         with in_our_words():
             self._engine = factory()
-        gc.freeze()  # rules and tables are many objects and live on: no collection of the scan looks at them
 
     def scan(self, source: int, member: Member, layer: int) -> None:
         """Scan a member."""
@@ -139,8 +140,7 @@ class Here:
             return [self._engine.take()]
 
     def end(self) -> None:
-        """What was there before the scan is collected again, even what the caller had frozen."""
-        gc.unfreeze()
+        """There is nothing to leave behind."""
 
 
 def _read(number: int, source: Source, scanner: Scanner, books: Books, limits: Limits) -> Stream:
