@@ -28,6 +28,7 @@ RELATIVE_ERROR = 1.04 / math.sqrt(REGISTERS)
 
 _TAIL = 64 - BITS
 _WIDTH = 8
+_TOP_BITS = int.from_bytes(bytes([0x80]) * REGISTERS)
 
 
 class Fingerprints:
@@ -64,8 +65,7 @@ class Sketch:
         """The sketch of both sets together."""
         if not self.registers and not other.registers:
             return Sketch.of(self.few | other.few)
-        pairs = zip(self._dense(), other._dense(), strict=True)
-        return Sketch(registers=bytes([a if a > b else b for a, b in pairs]))  # noqa: FURB136 (six times as fast)
+        return Sketch(registers=_greater(self._dense(), other._dense()))
 
     def __reduce__(self) -> tuple[type[Sketch], tuple[frozenset[int], bytes]]:
         """Pickled as a call, as `Evidence`."""
@@ -110,6 +110,15 @@ def _registers(fingerprints: Iterable[int]) -> bytes:
         at, rank = one >> _TAIL, _TAIL + 1 - (one & ((1 << _TAIL) - 1)).bit_length()
         registers[at] = max(registers[at], rank)
     return bytes(registers)
+
+
+def _greater(one: bytes, other: bytes) -> bytes:
+    """Register by register the greater. All at once: a register is below 128, so the top bit of its byte, set before
+    the other is taken away, is still set where it was not the smaller, and nothing is borrowed from the next."""
+    a, b = int.from_bytes(one), int.from_bytes(other)
+    not_smaller = ((a | _TOP_BITS) - b & _TOP_BITS) >> 7
+    chosen = (not_smaller << 8) - not_smaller
+    return (b ^ (a ^ b) & chosen).to_bytes(REGISTERS)
 
 
 def _estimate(registers: bytes) -> float:

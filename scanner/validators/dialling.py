@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 
 import phonenumbers
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc
 
 _DIGITS = re.compile(r"[0-9]")
 _PLAIN = re.compile(r"[0-9 ().\-/]*")
@@ -27,6 +27,8 @@ _NOT_A_PHONE = re.compile(
     r"|([0-9])(?:[^0-9]*\1)+"  # one digit over and over
 )
 
+_OF_A_PLAN = "fixed_line mobile toll_free premium_rate shared_cost voip personal_number pager uan voicemail"
+_KINDS = tuple(_OF_A_PLAN.split())
 _ZERO = "GB DE FR IT NL AU IN BE CH AT SE IE FI NZ ZA TR IL JP KR UA RO"
 _WHOLE = 9
 TRUNK_ZERO = tuple(_ZERO.split())
@@ -57,32 +59,54 @@ def _is_national(text: str, regions: Iterable[str]) -> bool:
     """Valid as dialled in one of them. The library takes some 30 µs to say no for a region; a look at its plan, one."""
     plain = _PLAIN.fullmatch(text) is not None
     digits = _digits(text) if plain else ""
-    return any(_is_valid(text, region) for region in regions if not plain or _may_be_of(region)(digits) is not None)
+    return any(_is_valid(text, region) for region in regions if not plain or _may_be_of(region)(digits))
+
+
+def _is_with_code(digits: str) -> bool:
+    """Valid behind a `+`: digits that begin with a country code."""
+    beginnings = (int(f"0{digits[:length]}") for length in (1, 2, 3))
+    code = next((code for code in beginnings if code in COUNTRY_CODE_TO_REGION_CODE), None)
+    if code is None:
+        return False
+    return _may_be_of(COUNTRY_CODE_TO_REGION_CODE[code][0])(digits) and _is_valid("+" + digits, None)
 
 
 @cache
-def _may_be_of(region: str) -> Callable[[str], re.Match[str] | None]:
-    """Of digits that the library would find valid as dialled in the region, a match; of most others none.
+def _may_be_of(region: str) -> Callable[[str], bool]:
+    """Whether the library may find digits valid as dialled in the region, with the country code or without it; of most
+    others it says no.
 
     A prefix for other countries may lead anywhere. From the other digits the library takes the country code and trunk
-    prefixes; valid is what the plan of some region with this country code then lets through. Where a trunk prefix is
-    replaced by something, nothing is known of that.
+    prefixes; valid is what some kind of number of some region with this country code then lets through. Where a trunk
+    prefix is replaced by something, nothing is known of that.
     """
     metadata = PhoneMetadata.metadata_for_region(region)
     code = metadata.country_code if metadata else None
     if metadata is None or code is None or metadata.national_prefix_transform_rule is not None:
-        return re.compile("").match
+        return lambda _digits: True
     trunk = metadata.national_prefix_for_parsing
-    plans = "|".join(dict.fromkeys(map(_plan_of, COUNTRY_CODE_TO_REGION_CODE[code])))
-    dialled = f"(?:{code})?(?:{trunk}){{0,2}}" if trunk else f"(?:{code})?"
-    return re.compile(f"(?:{metadata.international_prefix})|{dialled}(?:{plans})\\Z").match
+    start = f"(?:{code})?(?:{trunk}){{0,2}}" if trunk else f"(?:{code})?"
+    plans = [found for each in COUNTRY_CODE_TO_REGION_CODE[code] if (found := PhoneMetadata.metadata_for_region(each))]
+    alike = (f"{start}(?:{'|'.join(of(plans))})\\Z" for of in (_roughly, _exactly))
+    patterns = (f"(?:{metadata.international_prefix})|{dialled}" for dialled in alike)
+    roughly, exactly = (cache(partial(re.compile, pattern)) for pattern in patterns)  # the exact ones are long
+    return lambda digits: roughly().match(digits) is not None and exactly().match(digits) is not None
 
 
-def _plan_of(region: str) -> str:
-    """The pattern of all national numbers there."""
-    metadata = PhoneMetadata.metadata_for_region(region)
-    numbers = metadata.general_desc if metadata else None
-    return (numbers.national_number_pattern if numbers else None) or "[0-9]*"
+def _roughly(plans: Iterable[PhoneMetadata]) -> Iterable[str]:
+    """The patterns of all national numbers there."""
+    return dict.fromkeys(_pattern_of(plan.general_desc) or "[0-9]*" for plan in plans)
+
+
+def _exactly(plans: Iterable[PhoneMetadata]) -> Iterable[str]:
+    """The patterns of each kind of number there: what is of none is not valid."""
+    return dict.fromkeys(
+        pattern for plan in plans for kind in _KINDS if (pattern := _pattern_of(getattr(plan, kind)))
+    ) or ["[0-9]*"]
+
+
+def _pattern_of(numbers: PhoneNumberDesc | None) -> str | None:
+    return numbers.national_number_pattern if numbers else None
 
 
 def _international(text: str) -> int:
@@ -118,7 +142,7 @@ def _near_a_word(text: str) -> int:
     if _NOT_A_PHONE.fullmatch(text):
         return 0
     digits = _digits(text)
-    good = _FICTION.fullmatch(digits) or _is_valid("+" + digits, None) or _is_national(digits, ANYWHERE)
+    good = _FICTION.fullmatch(digits) or _is_with_code(digits) or _is_national(digits, ANYWHERE)
     return len(text) if good else 0
 
 

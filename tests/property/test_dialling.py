@@ -1,4 +1,4 @@
-"""National telephone numbers: a look at the numbering plans never refuses what the library finds valid."""
+"""Telephone numbers: a look at the numbering plans never refuses what the library finds valid."""
 
 import random
 
@@ -46,6 +46,20 @@ def test_the_plans_never_refuse_what_the_library_finds_valid(seed):
             expected = dialling._is_valid(text, region)
             assert expected == dialling._is_national(text, [region]), region
             valid += expected
-            saved += dialling._may_be_of(region)(dialling._digits(text)) is None
+            saved += not dialling._may_be_of(region)(dialling._digits(text))
     assert valid > 500
     assert saved > 3_000
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nor_do_they_refuse_a_country_code(seed):
+    chance = random.Random(seed)
+    texts = {dialling._digits(text) for region in ANYWHERE for text in near(chance, region)}
+    for region in chance.sample(sorted(phonenumbers.SUPPORTED_REGIONS), 120):
+        for text in near(chance, region):
+            texts.add(f"{phonenumbers.country_code_for_region(region)}{dialling._digits(text)}")
+    texts |= {"", "0", "999", "80012345678", "8835100012345"}
+    expected = {text for text in texts if dialling._is_valid("+" + text, None)}
+    assert expected == {text for text in texts if dialling._is_with_code(text)}
+    assert len(expected) > 300
+    assert len(texts) - len(expected) > 1_000
