@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from scanner.findings import Grade, Reason, Via
@@ -107,8 +108,7 @@ class Evidence:
 
     def __reduce__(self) -> tuple[type[Evidence], tuple[Any, ...]]:
         """Pickled as a call, which is quicker than field by field: each scanner process sends thousands back."""
-        shown = self.shapes, self.first_hour, self.last_hour
-        return Evidence, (self.hits, self.reasons, self.via, self.distinct, *shown)
+        return Evidence, _fields(self)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON: flags by name, fingerprints in hexadecimal, the sketch in base64. Equal evidence, equal JSON."""
@@ -136,6 +136,7 @@ class Evidence:
         )
 
 
+_fields = attrgetter(*Evidence.__slots__)
 _Flags = TypeVar("_Flags", Reason, Via)
 
 

@@ -5,7 +5,7 @@ scanner does the whole job on the same file in the same run: zip, inflate, parse
 and for two. Every measurement is a fresh interpreter, so nothing is known of the values; the engine is built before the
 clock starts and its start-up is shown apart. MB are 10^6 bytes of JSON lines. The best of the rounds counts; the memory
 is the peak of all the scanner's processes together, in any round, sampled four times a second. `known`: the ratio of a
-second scan by the same engine, which has every value decided; it tells what new values cost.
+second scan by the same engine, which has every value decided; it tells what new values cost. The memory is of both.
 """
 
 import argparse
