@@ -1,6 +1,9 @@
-"""A real S3-compatible server for tests: gofakes3 with its files on disk, so that it may be killed and come back.
+"""A real S3-compatible server for tests: Versity's gateway over a folder, so that it may be killed and come back.
 
-Built once from its Go module into the user's cache. `Unavailable` without Go, or when the module cannot be had.
+It shows an object when all of it is there, as S3 does. Built once from its Go module into the user's cache.
+`Unavailable` without Go, or when the module cannot be had.
+
+gofakes3 was here before: it reads a mapped file after its transaction is over, and crashed in one of thirty rehearsals.
 """
 
 from __future__ import annotations
@@ -11,16 +14,20 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
-from urllib.error import HTTPError
+from urllib.error import URLError
 from urllib.request import urlopen
-from xml.etree import ElementTree
 
-MODULE, VERSION = "github.com/johannesboyne/gofakes3/cmd/gofakes3", "v1.2.0"
+MODULE, VERSION = "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"
 BUCKET = "copies"
+HEALTH = "/health"
+UNFINISHED = ".sgwtmp"
+"""Where the gateway keeps what is not an object yet."""
+KEY, SECRET = "made-up", "also-made-up"
 PATIENCE_S = 20.0
-BUILD_S = 400
+BUILD_S = 900
 
 
 class Unavailable(Exception):
@@ -28,9 +35,9 @@ class Unavailable(Exception):
 
 
 def program() -> Path:
-    """The built server. Blocks while it is built, the first time for half a minute."""
+    """The built server. Blocks while it is built, the first time for two minutes."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amplitude-dsr"
-    built = root / f"gofakes3-{VERSION}" / "gofakes3"
+    built = root / f"versitygw-{VERSION}" / "versitygw"
     if not built.exists():
         _build(built)
     return built
@@ -47,7 +54,7 @@ def _build(target: Path) -> None:
     if done.returncode != 0:
         raise Unavailable("Go cannot build the S3-compatible server: is a module proxy reachable?")
     target.parent.mkdir(parents=True, exist_ok=True)
-    (bin_folder / "gofakes3").replace(target)  # by a rename: several processes may have built it
+    (bin_folder / "versitygw").replace(target)  # by a rename: several processes may have built it
     shutil.rmtree(bin_folder)
 
 
@@ -55,7 +62,10 @@ class S3Server:
     """A context manager. `kill` it and `start` it again: the port and the files stay."""
 
     def __init__(self, directory: Path) -> None:
-        self._program, self._files = program(), directory / "s3.db"
+        self._program, self._root, self._notes = program(), directory / "s3", directory / "notes-of-s3"
+        self._bucket = self._root / BUCKET
+        self._bucket.mkdir(parents=True)
+        self._notes.mkdir()
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -64,33 +74,38 @@ class S3Server:
         """For `[copies]`, and as arguments of `open_store`."""
         options = {
             "endpoint": f"http://127.0.0.1:{self._port}",
-            "access_key_id": "made-up",
-            "secret_access_key": "made-up",
+            "access_key_id": KEY,
+            "secret_access_key": SECRET,
             "region": "us-east-1",
             "virtual_hosted_style_request": "false",
         }
         return {"store": f"s3://{BUCKET}/packages", "store_options": options}
 
     def start(self) -> None:
-        """Serve, and wait until it answers."""
-        where = ["-backend", "bolt", "-bolt.db", str(self._files), "-host", f"127.0.0.1:{self._port}"]
-        command = [str(self._program), *where, "-initialbucket", BUCKET]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        """Serve, and wait until it answers. `Unavailable` if it does not."""
+        address = f"127.0.0.1:{self._port}"
+        told = os.environ | {"ROOT_ACCESS_KEY_ID": KEY, "ROOT_SECRET_ACCESS_KEY": SECRET}
+        serve = [str(self._program), "--quiet", "--keep-alive", "--port", address, "--health", HEALTH]
+        command = [*serve, "posix", "--sidecar", str(self._notes), str(self._root)]
+        self._process = subprocess.Popen(command, env=told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return
+        while time.monotonic() < until and self._process.poll() is None:
+            with suppress(URLError), urlopen(f"http://{address}{HEALTH}", timeout=PATIENCE_S):
+                return
             time.sleep(0.02)
         self.kill()
         raise Unavailable("the S3-compatible server does not answer")
 
     def kill(self) -> None:
-        """SIGKILL."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+        """SIGKILL. `Unavailable` if it had died by itself: a test must not take that for its own doing."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        died = process.poll()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if died is not None:
+            raise Unavailable(f"the S3-compatible server ended by itself, with exit code {died}")
 
     def hang(self) -> None:
         """SIGSTOP: connections are taken, and nothing is answered. `kill` and `start` end it."""
@@ -98,23 +113,14 @@ class S3Server:
             self._process.send_signal(signal.SIGSTOP)
 
     def keys(self) -> list[str]:
-        """Everything in the bucket, up to 1,000 objects."""
-        return self._listed("list-type=2", "Contents")
+        """Everything in the bucket, looked up behind the server's back."""
+        files = (path.relative_to(self._bucket) for path in self._bucket.rglob("*") if path.is_file())
+        return [file.as_posix() for file in files if file.parts[0] != UNFINISHED]
 
     def uploads(self) -> list[str]:
-        """The keys of uploads in parts that were neither finished nor given up: no listing has them."""
-        return self._listed("uploads", "Upload")
-
-    def _listed(self, query: str, element: str) -> list[str]:
-        try:
-            answer = urlopen(f"http://127.0.0.1:{self._port}/{BUCKET}?{query}", timeout=PATIENCE_S)
-        except HTTPError as refused:
-            if b"NoSuchUpload" in refused.read():  # there has never been one
-                return []
-            raise
-        with answer:
-            found = ElementTree.fromstring(answer.read()).iterfind(f".//{{*}}{element}/{{*}}Key")
-            return [key.text or "" for key in found]
+        """Parts of uploads that were neither finished nor given up: no listing has them."""
+        unfinished = self._bucket / UNFINISHED
+        return [path.relative_to(unfinished).as_posix() for path in unfinished.rglob("*") if path.is_file()]
 
     def __enter__(self) -> Self:
         self.start()
