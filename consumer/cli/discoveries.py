@@ -24,7 +24,7 @@ from consumer.cli.sending import ensure, explained
 from consumer.domain.discovery.command import parse
 from consumer.domain.discovery.discovery import ENDS, Stage
 from consumer.domain.errors import Reason, Refused
-from consumer.domain.hours import DAY_HOURS, Hour, Span, final_from, newest_final_day, start_of, text
+from consumer.domain.hours import DAY_HOURS, Hour, Span, final_from, hour_of, newest_final_day, start_of, text
 from consumer.domain.hours import parse as parsed_hour
 from consumer.domain.subject import Millis
 
@@ -55,13 +55,15 @@ To = Annotated[
 
 
 def window(first: int | None, last: int | None, final_after_ms: int, instant: Millis) -> Span:
-    """What was asked for, else the newest day that is final. A lone `first` means until its day's end; a lone `last`,
-    from its day's beginning.
+    """What was asked for, else the newest day that is final. A lone `first` means until its day's end, or until now if
+    that is today; a lone `last`, from its day's beginning.
     """
     if first is None and last is None:
         return newest_final_day(instant, final_after_ms)
     start = first if first is not None else (last or 0) // DAY_HOURS * DAY_HOURS
-    return Span(Hour(start), Hour(last if last is not None else start // DAY_HOURS * DAY_HOURS + DAY_HOURS - 1))
+    day_end = start // DAY_HOURS * DAY_HOURS + DAY_HOURS - 1
+    begun = max(start, hour_of(instant))
+    return Span(Hour(start), Hour(last if last is not None else min(day_end, begun)))
 
 
 def unfinished(span: Span, final_after_ms: int, instant: Millis) -> str | None:
@@ -94,7 +96,8 @@ def discover(
     """Ask for a project's whole export of some hours to be scanned for personal data.
 
     Without --from and --to: the newest day that is final, which is yesterday
-    from three hours after midnight UTC on. `dsr discover` must run somewhere.
+    from three hours after midnight UTC on. With --from alone: to the end of that
+    day, or until now. `dsr discover` must run somewhere.
     Hours that were scanned before are not read again: each counts once in the
     inventory. What is found: `dsr inventory NAME`.
 

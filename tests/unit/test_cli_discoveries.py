@@ -45,6 +45,19 @@ def test_one_bound_means_its_day():
     assert window(noon, noon, FINAL_AFTER_MS, now) == Span(noon, noon)
 
 
+@pytest.mark.parametrize("first", ["2026-06-16T00", "2026-06-16T12", "2026-06-16T14"])
+def test_from_today_means_until_now(first):
+    """The hour that has begun is the last one that can be asked for."""
+    asked = window(parse(first), None, FINAL_AFTER_MS, at("2026-06-16T14:59:59.999"))
+    assert asked == Span(parse(first), parse("2026-06-16T14"))
+
+
+def test_from_an_hour_to_come_stays_in_the_future():
+    """It is refused then, and not turned into one that was not asked for."""
+    later = parse("2026-06-16T15")
+    assert window(later, None, FINAL_AFTER_MS, at("2026-06-16T14:59:59.999")) == Span(later, later)
+
+
 def test_hours_that_are_not_final_are_told_with_when_they_will_be():
     """Until the very instant."""
     told = "Amplitude's export of 2026-06-16T23 is complete from 2026-06-17 03:00 UTC on"
