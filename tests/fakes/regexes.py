@@ -1,8 +1,12 @@
 """Small regexes of the kinds that rules are made of, each drawn together with a text that it was made to match."""
 
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import hypothesis.strategies as st
+from hypothesis import reject
 
 from scanner.automaton.nodes import PAD
 from scanner.automaton.subset import compile_trees
@@ -21,9 +25,35 @@ texts = st.text(marks, max_size=8)
 foreign_texts = st.text(st.sampled_from(MARKS + FOREIGN), max_size=8)
 
 
+class _TooLong(Exception):
+    pass
+
+
+def _give_up(*_) -> None:
+    raise _TooLong
+
+
+@contextmanager
+def patient(seconds: float = 1.0) -> Iterator[None]:
+    """Drop the example if `re` takes longer, as it may by millions of years: a drawn regex repeats what it repeats.
+
+    `re` looks for signals while it matches. In the main thread only.
+    """
+    before = signal.signal(signal.SIGALRM, _give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except _TooLong:
+        reject()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def found(regex, text):
     """The first match, as rules are run."""
-    return re.search(regex, text, FLAGS)
+    with patient():
+        return re.search(regex, text, FLAGS)
 
 
 def padded(text):
