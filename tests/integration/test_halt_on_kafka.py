@@ -1,11 +1,13 @@
 """Intake that stops by itself on Apache Kafka: too many dead letters, a registry that is down, wrong topics."""
 
 import time
+from collections import Counter
 
 import pytest
 from confluent_kafka import Producer
 
 from consumer.adapters.kafka.topics import REQUESTS
+from consumer.adapters.kafka.transaction import Transactor
 from consumer.domain.errors import Deferred, Fatal, Reason
 from consumer.domain.halt import HALT_KEY, MOST_IN_WINDOW
 from consumer.domain.routing import partition_of
@@ -103,6 +105,35 @@ def test_a_registry_that_is_down_stops_its_partition_and_dead_letters_nothing(me
     down["now"] = False
     assert len(members.wait_for(3)) == 3
     assert members.dead() == 0
+
+
+class Slow(Transactor):
+    """A broker under load."""
+
+    def commit(self, turn, offsets, group):
+        if turn.outcomes:
+            time.sleep(0.5)
+        return super().commit(turn, offsets, group)
+
+
+def test_a_record_that_is_deferred_for_less_time_than_the_commit_takes_is_read_again(members):
+    """Nor is it passed over by the records that come after it."""
+    tries = Counter()
+
+    def decode(value):
+        tries[value] += 1
+        if tries[value] < 3 and value == second:
+            raise Deferred(Reason.REGISTRY_UNAVAILABLE, retry_after_s=0.05)
+        return intake_worker.codec.decode_command(value)
+
+    told, (first, second, third) = zip(*(encoded(project="p3") for _ in range(3)), strict=True)
+    members.send([first, second], partition=HOME)
+    members.start("a", decode=decode, transactor=Slow)
+    until(lambda: tries[first])
+    members.send([third], partition=HOME)
+    outcomes = members.wait_for(3, seconds=20)
+    assert sorted(o["subject_request_id"] for o in outcomes) == sorted(each["subject_request_id"] for each in told)
+    assert tries[second] == 3
 
 
 def test_a_registry_that_is_down_at_the_start_delays_the_start(members):

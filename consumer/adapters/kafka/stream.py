@@ -191,7 +191,11 @@ class Stream(threading.Thread):
         return current
 
     def _take(self, mine: Assignment, turn: Turn, records: list[Record]) -> list[Record]:
-        """Whatever follows a record that is deferred, or that trips a halt, is left to be read again."""
+        """Whatever follows a record that is deferred, or that trips a halt, is left to be read again.
+
+        Its partition stops here and now: a deferral may be over before the turn is committed, and reading on from where
+        the consumer stands would pass over what was left.
+        """
         taken: list[Record] = []
         closed: set[Partition] = set()
         for record in records:
@@ -207,6 +211,7 @@ class Stream(threading.Thread):
             if record.partition in turn.halts:
                 mine.halting(record.partition)
                 closed.add(record.partition)
+        mine.stop(closed)
         return taken
 
     def _decide(self, turn: Turn, record: Record) -> None:
