@@ -41,8 +41,14 @@ def first_hour(given: str) -> int:
 
 
 def last_hour(given: str) -> int:
-    """The hour, or the day's last one, for typer."""
-    return first_hour(given) + (0 if "T" in given else 23)
+    """The hour, or the day's last one, for typer; of today, the hour that has begun."""
+    hour = first_hour(given)
+    return hour if "T" in given else _end_of_day(hour, now())
+
+
+def _end_of_day(hour: int, instant: Millis) -> int:
+    """The last hour of its day that is not to come; the hour itself if it is to come."""
+    return min(hour // DAY_HOURS * DAY_HOURS + DAY_HOURS - 1, max(hour, hour_of(instant)))
 
 
 Project = Annotated[str, typer.Option("--project", "-p", metavar="NAME", help="The project's name in the settings.")]
@@ -50,7 +56,8 @@ From = Annotated[
     int | None, typer.Option("--from", parser=first_hour, metavar="HOUR", help=f"{HOUR} (its first hour).")
 ]
 To = Annotated[
-    int | None, typer.Option("--to", parser=last_hour, metavar="HOUR", help="Likewise, inclusive (its last hour).")
+    int | None,
+    typer.Option("--to", parser=last_hour, metavar="HOUR", help="Likewise, inclusive (its last hour; of today, this)."),
 ]
 
 
@@ -61,9 +68,7 @@ def window(first: int | None, last: int | None, final_after_ms: int, instant: Mi
     if first is None and last is None:
         return newest_final_day(instant, final_after_ms)
     start = first if first is not None else (last or 0) // DAY_HOURS * DAY_HOURS
-    day_end = start // DAY_HOURS * DAY_HOURS + DAY_HOURS - 1
-    begun = max(start, hour_of(instant))
-    return Span(Hour(start), Hour(last if last is not None else min(day_end, begun)))
+    return Span(Hour(start), Hour(last if last is not None else _end_of_day(start, instant)))
 
 
 def unfinished(span: Span, final_after_ms: int, instant: Millis) -> str | None:

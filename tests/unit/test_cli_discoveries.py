@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumer.cli.discoveries import unfinished, window
+from consumer.cli import discoveries
+from consumer.cli.discoveries import last_hour, unfinished, window
 from consumer.domain.hours import DAY_HOURS, FINAL_AFTER_MS, Hour, Span, parse
 
 
@@ -50,6 +51,21 @@ def test_from_today_means_until_now(first):
     """The hour that has begun is the last one that can be asked for."""
     asked = window(parse(first), None, FINAL_AFTER_MS, at("2026-06-16T14:59:59.999"))
     assert asked == Span(parse(first), parse("2026-06-16T14"))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2026-06-15", "2026-06-15T23"),
+        ("2026-06-16", "2026-06-16T14"),
+        ("2026-06-16T23", "2026-06-16T23"),
+        ("2026-06-17", "2026-06-17T00"),
+    ],
+)
+def test_a_day_as_the_last_hour_means_its_end_or_now(given, expected, monkeypatch):
+    """Hours and days to come stay what they are, and are refused."""
+    monkeypatch.setattr(discoveries, "now", lambda: at("2026-06-16T14:59:59.999"))
+    assert last_hour(given) == parse(expected)
 
 
 def test_from_an_hour_to_come_stays_in_the_future():
