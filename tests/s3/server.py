@@ -17,7 +17,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
-from urllib.error import URLError
 from urllib.request import urlopen
 
 MODULE, VERSION = "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"
@@ -90,7 +89,7 @@ class S3Server:
         self._process = subprocess.Popen(command, env=told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until and self._process.poll() is None:
-            with suppress(URLError), urlopen(f"http://{address}{HEALTH}", timeout=PATIENCE_S):
+            with suppress(OSError), urlopen(f"http://{address}{HEALTH}", timeout=PATIENCE_S):
                 return
             time.sleep(0.02)
         self.kill()
@@ -118,9 +117,8 @@ class S3Server:
         return [file.as_posix() for file in files if file.parts[0] != UNFINISHED]
 
     def uploads(self) -> list[str]:
-        """Parts of uploads that were neither finished nor given up: no listing has them."""
-        unfinished = self._bucket / UNFINISHED
-        return [path.relative_to(unfinished).as_posix() for path in unfinished.rglob("*") if path.is_file()]
+        """Uploads in parts that were neither finished nor given up, with parts or without: no listing has them."""
+        return [path.name for path in (self._bucket / UNFINISHED).glob("multipart/*/*")]
 
     def __enter__(self) -> Self:
         self.start()
